@@ -1,0 +1,118 @@
+import type { Clock } from '../clock.ts'
+import { AbortError, ConflictError, NotFoundError, NotModifiedError, PreconditionFailedError } from '../errors.ts'
+import type { Call, HttpResponse, Layer } from './call.ts'
+import type { Logger } from './logger.ts'
+import { endSpan, startSpan } from './telemetry.ts'
+import type { Attributes, Instruments, Span } from './telemetry.ts'
+
+export interface ObserveOptions {
+  instruments: Instruments
+  logger: Logger
+  clock: Clock
+  /** Prefix of span attributes, such as `r2`. */
+  prefix: string
+  /** Attributes of every span of this client. */
+  attributes: Attributes
+}
+
+/** The outermost layer: one span, one count, one duration and its log lines for each operation, whatever its retries. */
+export function observe (options: ObserveOptions): Layer {
+  return next => async call => {
+    const watch = new Observation(call, options)
+    try {
+      const result = await next({ ...call, read: response => watch.read(response) as ReturnType<typeof call.read> })
+      watch.succeeded()
+      return result
+    } catch (error) {
+      watch.failed(error as Error)
+      throw error
+    }
+  }
+}
+
+class Observation<T> {
+  readonly #call: Call<T>
+  readonly #options: ObserveOptions
+  readonly #startedAt: number
+  readonly #span: Span | undefined
+  readonly #labels: Attributes
+  #streaming: HttpResponse | undefined
+
+  constructor (call: Call<T>, options: ObserveOptions) {
+    this.#call = call
+    this.#options = options
+    this.#startedAt = options.clock.now()
+    this.#labels = { operation: call.description.name, ...call.labels }
+    this.#span = startSpan(options.instruments.tracer, call.description.span, this.#attributes())
+    options.logger.debug(call.subject, call.description.begin)
+  }
+
+  /** Reads the answer within the attempt and counts its bytes as far as they came. */
+  async read (response: HttpResponse): Promise<T> {
+    const etag = response.headers['etag']
+    if (etag !== undefined) this.#span?.setAttribute(`${this.#options.prefix}.e_tag`, etag)
+    if (this.#call.streams === true) this.#streaming = response
+    else response.body.once('close', () => this.#countBytes('download', response.body.bytesReceived))
+    return await this.#call.read(response)
+  }
+
+  succeeded (): void {
+    this.#countBytes('upload', this.#call.request.body?.byteLength ?? 0)
+    this.#options.instruments.requests?.add(1, { ...this.#labels, status: 'success' })
+    this.#measure()
+    if (this.#streaming === undefined) return this.#ended()
+    const { body } = this.#streaming
+    body.once('close', () => {
+      this.#countBytes('download', body.bytesReceived)
+      this.#ended(body.errored ?? undefined)
+    })
+  }
+
+  failed (error: Error): void {
+    const { instruments, logger } = this.#options
+    instruments.requests?.add(1, { ...this.#labels, status: 'error' })
+    instruments.errors?.add(1, { ...this.#labels, error_type: errorType(error) })
+    this.#measure()
+    endSpan(this.#span, error)
+    const { subject, description } = this.#call
+    if (error instanceof NotFoundError) return logger.warn(subject, description.missing)
+    const fields = { ...subject, error: error.message, error_type: errorType(error) }
+    if (isExpected(error)) logger.warn(fields, description.failed)
+    else logger.error(fields, description.failed)
+  }
+
+  #ended (failure?: Error): void {
+    endSpan(this.#span, failure)
+    const { logger } = this.#options
+    const { description, subject } = this.#call
+    if (description.piece === true) logger.debug(subject, description.end)
+    else logger.info(subject, description.end)
+  }
+
+  #measure (): void {
+    const { instruments, clock } = this.#options
+    instruments.duration?.record((clock.now() - this.#startedAt) / 1000, this.#labels)
+  }
+
+  #countBytes (direction: 'upload' | 'download', bytes: number): void {
+    if (bytes > 0) this.#options.instruments.bytes?.add(bytes, { ...this.#labels, direction })
+  }
+
+  #attributes (): Attributes {
+    const attributes: Attributes = { ...this.#options.attributes }
+    for (const [name, value] of Object.entries(this.#call.subject)) attributes[`${this.#options.prefix}.${name}`] = value
+    const { body } = this.#call.request
+    if (body !== undefined) attributes[`${this.#options.prefix}.content_length`] = body.byteLength
+    return attributes
+  }
+}
+
+function errorType (error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}
+
+/** Answers that a caller provokes on purpose: conditions that fail, an abort. */
+function isExpected (error: Error): boolean {
+  return error instanceof ConflictError || error instanceof PreconditionFailedError ||
+    error instanceof NotModifiedError || error instanceof AbortError
+}
