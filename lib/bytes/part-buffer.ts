@@ -1,0 +1,81 @@
+import { KiB } from './sizes.ts'
+
+export const SMALLEST_MEMORY = 64 * KiB
+
+export interface PartBufferOptions {
+  /** How many bytes a whole part has. */
+  partSize: number
+  /** Where the bytes go at first; grows by doubling, never beyond `partSize`. */
+  memory: Buffer
+  /** Hears how many bytes the memory grew by. */
+  onGrow?: ((bytes: number) => void) | undefined
+}
+
+/**
+ * Collects chunks of any size into one part by copying them.
+ * Keeping the chunks instead would keep whatever they are slices of: a 512-byte write can pin a 64 KiB pool.
+ */
+export class PartBuffer {
+  readonly partSize: number
+  readonly #onGrow: ((bytes: number) => void) | undefined
+  #memory: Buffer
+  #length = 0
+
+  constructor ({ partSize, memory, onGrow }: PartBufferOptions) {
+    this.partSize = partSize
+    this.#memory = memory
+    this.#onGrow = onGrow
+  }
+
+  /** A buffer whose memory fits what is `expected`, so that 4 KiB never take the memory of a whole part. */
+  static small (partSize: number, expected: number, onGrow?: (bytes: number) => void): PartBuffer {
+    const memory = Buffer.allocUnsafeSlow(Math.min(partSize, Math.max(SMALLEST_MEMORY, expected)))
+    return new PartBuffer({ partSize, memory, onGrow })
+  }
+
+  static whole (partSize: number): PartBuffer {
+    return new PartBuffer({ partSize, memory: Buffer.allocUnsafeSlow(partSize) })
+  }
+
+  get length (): number {
+    return this.#length
+  }
+
+  /** How many bytes of memory are held now. */
+  get capacity (): number {
+    return this.#memory.length
+  }
+
+  get room (): number {
+    return this.partSize - this.#length
+  }
+
+  /** Copies as much of `chunk` as the part has room for, and returns how many bytes that were. */
+  append (chunk: Uint8Array): number {
+    const taken = Math.min(chunk.length, this.room)
+    this.#grow(this.#length + taken)
+    this.#memory.set(taken === chunk.length ? chunk : chunk.subarray(0, taken), this.#length)
+    this.#length += taken
+    return taken
+  }
+
+  /** What is filled, without a copy: valid until `clear`. */
+  bytes (): Buffer {
+    return this.#memory.subarray(0, this.#length)
+  }
+
+  /** Empties the buffer for the next part and keeps the memory. */
+  clear (): void {
+    this.#length = 0
+  }
+
+  #grow (needed: number): void {
+    if (needed <= this.#memory.length) return
+    let capacity = this.#memory.length
+    while (capacity < needed) capacity *= 2
+    const larger = Buffer.allocUnsafeSlow(Math.min(capacity, this.partSize))
+    larger.set(this.bytes())
+    this.#onGrow?.(larger.length - this.#memory.length)
+    this.#memory = larger
+  }
+}

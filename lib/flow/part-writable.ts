@@ -1,0 +1,306 @@
+import { setMaxListeners } from 'node:events'
+import { Writable } from 'node:stream'
+import type { ByteBudget } from '../bytes/byte-budget.ts'
+import type { PartBuffer } from '../bytes/part-buffer.ts'
+import { AbortError, SizeMismatchError, StorageError } from '../errors.ts'
+import type { RemoteState } from '../errors.ts'
+import { dispose, onAbort, toError } from './lifecycle.ts'
+import { PartMemory } from './part-memory.ts'
+import type { Part, PartUpload } from './part-upload.ts'
+import { sourceSize } from './source-size.ts'
+import { positiveInteger, wholeNumber } from './validate.ts'
+
+export type { Part, PartUpload, UploadInfo } from './part-upload.ts'
+
+export interface PartWritableOptions {
+  /** Bytes; a function is asked at the first write, with the declared size or else the likely one. */
+  partSize: number | ((expected: number | undefined) => number)
+  /** How many parts may be in flight. */
+  concurrency: number
+  /** Declares the size in bytes: a stream that turns out longer or shorter is an error and nothing is published. */
+  size?: number | undefined
+  maxParts?: number | undefined
+  signal?: AbortSignal | undefined
+  highWaterMark?: number | undefined
+  budget?: ByteBudget | undefined
+  /** What is stored, for messages: `"videos/a.mp4"`. */
+  subject?: string | undefined
+}
+
+/** What the 'progress' event carries: bytes acknowledged by the service, of how many where that is known, by which part. */
+export interface PartProgress { transferred: number, total: number | undefined, part: number }
+
+type Done = (error?: Error | null) => void
+
+type Phase<Receipt, Result> =
+  | { name: 'collecting' }
+  | { name: 'begun', ready: Promise<void>, receipts: Receipt[] }
+  | { name: 'settled', remote: RemoteState, result?: Result }
+
+/**
+ * Cuts what is written into parts of equal size, the last one shorter, and stores them through a `PartUpload`.
+ *
+ * A full part is held back until one more byte arrives or the stream ends, so the last part is known as such and data
+ * of exactly one part is still one `putWhole`. Memory: `concurrency` parts in flight and one being filled, plus
+ * `highWaterMark`; where no buffer is free, the callback of `_write` waits. Less than a part takes the memory of its size.
+ *
+ * The size of a piped file, HTTP message or readable of ours is learnt as a hint: it is the total of 'progress' and
+ * serves to choose the part size, but a file that grows or shrinks meanwhile is no error. Only `size` is a declaration.
+ *
+ * `destroy` aborts the calls in flight, waits for them and cleans up once; 'error' and 'close' come after that.
+ * @throws {RangeError} `size` does not fit in `maxParts` parts, or an option is out of range.
+ */
+export class PartWritable<Receipt, Result extends object> extends Writable {
+  readonly #upload: PartUpload<Receipt, Result>
+  readonly #options: PartWritableOptions
+  readonly #cancel = new AbortController()
+  readonly #inFlight = new Set<Promise<void>>()
+  readonly #stopListening: () => void
+  #phase: Phase<Receipt, Result> = { name: 'collecting' }
+  #source: unknown
+  #hint: number | undefined
+  #memory: PartMemory | undefined
+  #filling: PartBuffer | undefined
+  #partSize = 0
+  #shipped = 0
+  #written = 0
+  #stored = 0
+  #ended = false
+  #remote: RemoteState | undefined
+
+  constructor (upload: PartUpload<Receipt, Result>, options: PartWritableOptions) {
+    validate(options)
+    super(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
+    this.#upload = upload
+    this.#options = options
+    this.once('pipe', source => { this.#source = source })
+    setMaxListeners(0, this.#cancel.signal)
+    // Destroyed on the next tick only, but from here on nothing is sent.
+    if (options.signal?.aborted === true) this.#cancel.abort(new AbortError(options.signal.reason))
+    this.#stopListening = onAbort(options.signal, reason => this.destroy(new AbortError(reason)))
+  }
+
+  /** What was stored; set from 'finish' on. */
+  get result (): Result | undefined {
+    return this.#phase.name === 'settled' ? this.#phase.result : undefined
+  }
+
+  /** Bytes taken from the source. */
+  get bytesWritten (): number {
+    return this.#written
+  }
+
+  /** Bytes that the service has acknowledged. */
+  get bytesStored (): number {
+    return this.#stored
+  }
+
+  /** What is left on the service; known from 'close' on, also where the error is one of the source's and cannot tell. */
+  get remote (): RemoteState | undefined {
+    return this.#remote
+  }
+
+  override _write (chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    // The way of small writes: no promise where the chunk fits into the part at hand.
+    if (this.#appendAtOnce(chunk)) return done()
+    this.#collect(chunk).then(() => done(), done)
+  }
+
+  override _final (done: Done): void {
+    this.#finish().then(() => done(), done)
+  }
+
+  override _destroy (error: Error | null, done: Done): void {
+    this.#stopListening()
+    const cause = error ?? new AbortError(undefined, 'The stream was destroyed')
+    if (this.result === undefined) this.#cancel.abort(cause)
+    this.#cleanUp(cause).then(() => done(error), () => done(error))
+  }
+
+  [Symbol.asyncDispose] (): Promise<void> {
+    return dispose(this)
+  }
+
+  #appendAtOnce (chunk: Buffer): boolean {
+    if (this.#filling === undefined || chunk.length > this.#filling.room || this.#exceedsSize(chunk.length)) return false
+    this.#written += this.#filling.append(chunk)
+    return true
+  }
+
+  async #collect (chunk: Buffer): Promise<void> {
+    const memory = this.#memory ?? await this.#prepare()
+    if (this.#exceedsSize(chunk.length)) throw this.#sizeMismatch(this.#written + chunk.length)
+    for (let rest = chunk; rest.length > 0;) {
+      if (this.#filling?.room === 0) await this.#ship(this.#filling, false)
+      this.#filling ??= await this.#nextBuffer(memory, rest.length)
+      const taken = this.#filling.append(rest)
+      this.#written += taken
+      rest = rest.subarray(taken)
+    }
+  }
+
+  async #prepare (): Promise<PartMemory> {
+    this.#hint = await sourceSize(this.#source)
+    this.#cancel.signal.throwIfAborted()
+    const { concurrency, budget } = this.#options
+    this.#partSize = partSizeFor(this.#options, this.#options.size ?? this.#hint)
+    this.#memory = new PartMemory({ partSize: this.#partSize, buffers: concurrency + 1, budget })
+    return this.#memory
+  }
+
+  async #nextBuffer (memory: PartMemory, incoming: number): Promise<PartBuffer> {
+    const expected = this.#options.size ?? this.#hint ?? incoming
+    for (;;) {
+      const buffer = memory.take(expected)
+      if (buffer !== undefined) return buffer
+      await Promise.race([...this.#inFlight, memory.granted()])
+      this.#cancel.signal.throwIfAborted()
+    }
+  }
+
+  async #ship (buffer: PartBuffer, last: boolean): Promise<void> {
+    if (!last && this.#shipped + 1 >= (this.#options.maxParts ?? Infinity)) throw this.#tooLarge()
+    while (this.#inFlight.size >= this.#options.concurrency) await Promise.race(this.#inFlight)
+    this.#cancel.signal.throwIfAborted()
+    this.#filling = undefined
+    const part = { number: this.#shipped + 1, offset: this.#shipped * this.#partSize, bytes: buffer.bytes(), last }
+    this.#shipped++
+    void this.#track(this.#sendPart(part, buffer))
+  }
+
+  /** Never rejects: a part that fails destroys the stream at once, and so the parts beside it. */
+  async #sendPart (part: Part, buffer: PartBuffer): Promise<void> {
+    try {
+      const { ready, receipts } = this.#begun()
+      await ready
+      this.#cancel.signal.throwIfAborted()
+      receipts[part.number - 1] = await this.#upload.putPart(part, this.#cancel.signal)
+      const size = part.bytes.length
+      this.#memory?.giveBack(buffer)
+      this.#acknowledge(part.number, size)
+    } catch (error) {
+      this.destroy(toError(error))
+    }
+  }
+
+  #begun (): { ready: Promise<void>, receipts: Receipt[] } {
+    if (this.#phase.name !== 'begun') this.#phase = { name: 'begun', ready: this.#begin(), receipts: [] }
+    return this.#phase
+  }
+
+  async #begin (): Promise<void> {
+    const size = this.#options.size ?? (this.#ended ? this.#written : undefined)
+    await this.#upload.begin({ size, expected: size ?? this.#hint }, this.#cancel.signal)
+  }
+
+  #acknowledge (part: number, size: number): void {
+    this.#stored += size
+    if (this.destroyed) return
+    const progress: PartProgress = { transferred: this.#stored, total: this.#total(), part }
+    this.emit('progress', progress)
+  }
+
+  #total (): number | undefined {
+    const total = this.#options.size ?? (this.#ended ? this.#written : this.#hint)
+    return total !== undefined && total < this.#written ? undefined : total
+  }
+
+  async #finish (): Promise<void> {
+    const memory = this.#memory ?? await this.#prepare()
+    const { size } = this.#options
+    if (size !== undefined && this.#written < size) throw this.#sizeMismatch(this.#written)
+    this.#ended = true
+    const last = this.#filling ?? await this.#nextBuffer(memory, 0)
+    this.#cancel.signal.throwIfAborted()
+    const send = this.#shipped === 0 ? this.#upload.putWhole?.bind(this.#upload) : undefined
+    if (send !== undefined) return await this.#track(this.#putWhole(last.bytes(), send))
+    await this.#ship(last, true)
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
+    this.#cancel.signal.throwIfAborted()
+    await this.#track(this.#complete())
+  }
+
+  async #putWhole (bytes: Buffer, send: (bytes: Buffer, signal: AbortSignal) => Promise<Result>): Promise<void> {
+    try {
+      const result = await send(bytes, this.#cancel.signal)
+      this.#phase = { name: 'settled', remote: 'stored', result }
+    } catch (error) {
+      this.#phase = { name: 'settled', remote: remoteOf(error) ?? 'unknown' }
+      throw error
+    }
+    this.#acknowledge(1, bytes.length)
+  }
+
+  async #complete (): Promise<void> {
+    try {
+      const result = await this.#upload.complete(this.#begun().receipts, this.#written, this.#cancel.signal)
+      this.#phase = { name: 'settled', remote: 'stored', result }
+    } catch (error) {
+      if (remoteOf(error) === 'stored') this.#phase = { name: 'settled', remote: 'stored' }
+      throw error
+    }
+  }
+
+  /** Remembers what has to be waited for before a clean-up: a part still in flight could outlive an early abort. */
+  #track (work: Promise<void>): Promise<void> {
+    const settled = work.catch(() => undefined).finally(() => this.#inFlight.delete(settled)) // reported by who awaits work
+    this.#inFlight.add(settled)
+    return work
+  }
+
+  async #cleanUp (cause: Error): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
+    this.#filling = undefined
+    this.#memory?.close()
+    this.#remote = await this.#remoteAfter(cause)
+    if (cause instanceof StorageError || cause instanceof AbortError) cause.remote = this.#remote
+  }
+
+  async #remoteAfter (cause: Error): Promise<RemoteState> {
+    if (this.#phase.name === 'settled') return this.#phase.remote
+    if (this.#phase.name !== 'begun') return 'clean'
+    try {
+      return await this.#upload.abort(cause)
+    } catch {
+      return 'unknown' // The first error is the one to report.
+    }
+  }
+
+  #exceedsSize (more: number): boolean {
+    return this.#options.size !== undefined && this.#written + more > this.#options.size
+  }
+
+  #sizeMismatch (found: number): SizeMismatchError {
+    const { size: expected = 0 } = this.#options
+    const relation = found > expected ? 'longer' : 'shorter'
+    return new SizeMismatchError(`Cannot store ${this.#subject} as the stream is ${relation} than its declared size of ${expected} bytes: received ${found}`, { expected, found })
+  }
+
+  #tooLarge (): StorageError {
+    const { maxParts = Infinity } = this.#options
+    return new StorageError(`Cannot store ${this.#subject} as it exceeds ${maxParts * this.#partSize} bytes, the most that ${maxParts} parts of ${this.#partSize} bytes hold`, { code: 'FileTooLarge' })
+  }
+
+  get #subject (): string {
+    return this.#options.subject ?? 'the stream'
+  }
+}
+
+function remoteOf (error: unknown): RemoteState | undefined {
+  return error instanceof StorageError || error instanceof AbortError ? error.remote : undefined
+}
+
+function partSizeFor ({ partSize }: PartWritableOptions, expected: number | undefined): number {
+  return positiveInteger('partSize', typeof partSize === 'function' ? partSize(expected) : partSize)
+}
+
+function validate (options: PartWritableOptions): void {
+  const { size, maxParts = Infinity } = options
+  positiveInteger('concurrency', options.concurrency)
+  if (maxParts !== Infinity) positiveInteger('maxParts', maxParts)
+  if (size !== undefined) wholeNumber('size', size)
+  if (typeof options.partSize === 'function' && size === undefined) return
+  const partSize = partSizeFor(options, size)
+  if (size === undefined || size <= partSize * maxParts) return
+  throw new RangeError(`Cannot store ${options.subject ?? 'the stream'} as its size of ${size} bytes exceeds ${partSize * maxParts}, the most that ${maxParts} parts of ${partSize} bytes hold`)
+}
