@@ -1,0 +1,85 @@
+/** What all operations share: the request before it is signed, and how answers are read. Pure: no network. */
+import { createHash } from 'node:crypto'
+import { StorageError } from '../../lib/errors.ts'
+import type { HttpRequest, HttpResponse, OperationDescription } from '../../lib/http/call.ts'
+import { toStorageError } from './errors.ts'
+import { MAX_XML_BYTES, parseXml } from './xml.ts'
+import type { XmlDocument } from './xml.ts'
+
+/** One request to R2, ready to be signed and sent as often as needed. */
+export interface R2Operation<T> {
+  description: OperationDescription
+  /** What is being done, for messages: `put "videos/a.mp4"`. */
+  action: string
+  method: HttpRequest['method']
+  bucket?: string
+  key?: string
+  query?: ReadonlyArray<readonly [name: string, value: string]>
+  headers?: Record<string, string>
+  body?: Uint8Array
+  /** The value of `x-amz-content-sha256`; default: the hash of the body. */
+  payloadHash?: string
+  /** The code of a 404 without a body. */
+  missingCode?: string
+  /** Fields for log lines and spans beside bucket and key. */
+  subject?: Record<string, string | number>
+  /** The result is the body itself, which outlives the call. */
+  streams?: boolean
+  read (response: HttpResponse): Promise<T> | T
+}
+
+/** For operations whose answer has nothing to read. */
+export async function readNothing (response: HttpResponse): Promise<void> {
+  await response.body.collect(MAX_XML_BYTES)
+}
+
+/** A result document. A 200 whose root is `Error` is an error: the status was sent before the work was done. */
+export async function readXml (response: HttpResponse, expectedRoot: string, action: string, operation: string): Promise<XmlDocument> {
+  const body = (await response.body.collect(MAX_XML_BYTES)).toString()
+  const document = parseXml(body)
+  if (document.root === 'Error') {
+    throw toStorageError({ status: response.status, headers: response.headers, body }, { operation, action, now: Date.now() })
+  }
+  if (document.root !== expectedRoot) {
+    throw new StorageError(`Cannot ${action}: the answer is <${document.root}>, wanted <${expectedRoot}>`, { code: 'MalformedAnswer', operation })
+  }
+  return document
+}
+
+export function sha256Hex (bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** A key for messages. */
+export function quote (key: string): string {
+  return JSON.stringify(key)
+}
+
+/** An etag as it is compared: with its quotes, whether or not the service wrote them. */
+export function normalizeEtag (etag: string): string {
+  return etag === '' || etag.startsWith('"') || etag.startsWith('W/') || etag === '*' ? etag : `"${etag}"`
+}
+
+export function readDate (text: string | undefined): Date | undefined {
+  const time = Date.parse(text ?? '')
+  return Number.isNaN(time) ? undefined : new Date(time)
+}
+
+export interface Page<Entry, Cursor> {
+  entries: Entry[]
+  /** Where the next page starts; undefined on the last one. */
+  next: Cursor | undefined
+}
+
+/** Keys are percent-encoded when the answer says so, and only then. */
+export function keyDecoder (values: Record<string, string>): (text: string) => string {
+  return values['EncodingType'] === 'url' ? decodeKey : text => text
+}
+
+function decodeKey (text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch (cause) {
+    throw new StorageError(`The listing holds a key that is not percent-encoded UTF-8: ${text}`, { code: 'MalformedAnswer', cause })
+  }
+}
