@@ -128,7 +128,7 @@ t.test('chunker() that is destroyed midway takes its source along', async t => {
   const source = Readable.from(chunksOf(Array(100).fill(10)))
   const cut = chunker({ size: 25 })
   const outcome = pipeline(source, cut, async chunks => {
-    for await (const chunk of chunks) throw new Error(`enough after ${chunk.length}`)
+    for await (const chunk of chunks) refuse(chunk)
   })
   await t.rejects(outcome, { message: 'enough after 25' })
   t.ok(source.destroyed && cut.destroyed)
@@ -171,6 +171,10 @@ async function collect (transform: Transform | Chunker, chunks: Buffer[]): Promi
   transform.on('data', (output: Buffer) => outputs.push(output))
   await pipeline(Readable.from(chunks), transform)
   return outputs
+}
+
+function refuse (chunk: Buffer): void {
+  throw new Error(`enough after ${chunk.length}`)
 }
 
 function same (ours: Buffer[], theirs: Buffer[]): boolean {

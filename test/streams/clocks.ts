@@ -9,12 +9,18 @@ export class ManualClock {
   now = (): number => this.#now
 
   sleep = (ms: number, signal?: AbortSignal): Promise<void> => new Promise((resolve, reject) => {
-    const sleeper = { until: this.#now + ms, wake: resolve }
-    this.#sleepers.push(sleeper)
-    signal?.addEventListener('abort', () => {
+    const abort = (): void => {
       this.#sleepers = this.#sleepers.filter(other => other !== sleeper)
-      reject(new AbortError(signal.reason))
-    })
+      reject(new AbortError(signal?.reason))
+    }
+    const wake = (): void => {
+      signal?.removeEventListener('abort', abort)
+      resolve()
+    }
+    const sleeper = { until: this.#now + ms, wake }
+    this.#sleepers.push(sleeper)
+    if (signal?.aborted === true) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
   })
 
   get sleeping (): number {
