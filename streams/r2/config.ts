@@ -7,7 +7,7 @@ import { Secret } from '../../lib/secret.ts'
 import type { R2Credentials } from './auth.ts'
 import { INTEGRITIES } from './integrity.ts'
 import type { Integrity } from './integrity.ts'
-import { MAX_PUT_BYTES, checkBucket, checkPartSize } from './names.ts'
+import { MAX_PUT_BYTES, checkBucket, checkConcurrency, checkPartSize } from './names.ts'
 
 export type Jurisdiction = 'eu' | 'fedramp' | 'us'
 
@@ -57,14 +57,14 @@ const HEX_32 = /^[0-9a-f]{32}$/i
 const HEX_64 = /^[0-9a-f]{64}$/i
 const R2_HOST = /\.r2\.cloudflarestorage\.com$/
 const JURISDICTIONS: readonly string[] = ['eu', 'fedramp', 'us'] satisfies Jurisdiction[]
-const MAX_CONCURRENCY = 16
 
 /** @throws {ConfigurationError} naming the option that is missing or wrong. */
 export function resolveConfig (options: R2Options): R2Config {
   const endpoint = parseEndpoint(options.endpoint ?? accountEndpoint(options), 'endpoint')
   const strict = R2_HOST.test(endpoint.hostname)
-  const { multipartThreshold = 100 * MiB, partSize = 10 * MiB, integrity = 'sha256' } = options
+  const { multipartThreshold = 100 * MiB, partSize = 10 * MiB, concurrency = 4, integrity = 'sha256' } = options
   configured('partSize', () => checkPartSize(partSize))
+  configured('concurrency', () => checkConcurrency(concurrency))
   if (!Number.isSafeInteger(multipartThreshold) || multipartThreshold < 1 || multipartThreshold > MAX_PUT_BYTES) {
     throw new ConfigurationError(`Cannot use multipartThreshold ${multipartThreshold} as it must be 1 to ${MAX_PUT_BYTES} bytes, the largest single PUT of R2`)
   }
@@ -78,7 +78,7 @@ export function resolveConfig (options: R2Options): R2Config {
     bucket: options.bucket,
     multipartThreshold,
     partSize,
-    concurrency: checkConcurrency(options.concurrency ?? 4),
+    concurrency,
     integrity
   })
 }
@@ -117,11 +117,6 @@ function checkCredentials (credentials: R2Credentials, strict: boolean): R2Crede
     }
   }
   return credentials
-}
-
-export function checkConcurrency (concurrency: number): number {
-  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MAX_CONCURRENCY) return concurrency
-  throw new ConfigurationError(`Cannot use concurrency ${concurrency} as it must be a whole number from 1 to ${MAX_CONCURRENCY}`)
 }
 
 function configured (option: string, check: () => void): void {

@@ -34,6 +34,17 @@ const MAX_ERROR_BYTES = 256 * 1024
 
 interface R2Call<T> extends Call<T> {
   operation: R2Operation<T>
+  tally: Tally | undefined
+}
+
+/** Requests of one transfer, retries included. */
+export interface Tally {
+  attempts: number
+}
+
+export interface ExecuteOptions {
+  signal?: AbortSignal | undefined
+  tally?: Tally | undefined
 }
 
 export class R2Connection {
@@ -72,7 +83,7 @@ export class R2Connection {
   }
 
   /** Sends one operation through all layers. */
-  execute<T> (operation: R2Operation<T>, signal?: AbortSignal): Promise<T> {
+  execute<T> (operation: R2Operation<T>, { signal, tally }: ExecuteOptions = {}): Promise<T> {
     const call: R2Call<T> = {
       operation,
       description: operation.description,
@@ -82,6 +93,7 @@ export class R2Connection {
       labels: operation.bucket === undefined ? {} : { bucket: operation.bucket },
       subject: subjectOf(operation),
       signal,
+      tally,
       streams: operation.streams ?? false
     }
     return this.#send(call)
@@ -118,6 +130,7 @@ export class R2Connection {
 
   async #attempt<T> (call: R2Call<T>): Promise<T> {
     this.sent.requests++
+    if (call.tally !== undefined) call.tally.attempts++
     if ((call.attempt ?? 1) > 1) this.sent.retries++
     try {
       const response = await this.#sendSigned(call)

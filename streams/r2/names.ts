@@ -49,3 +49,11 @@ export function partSizeFor (size: number | undefined, partSize: number): number
   if (size === undefined || size <= partSize * MAX_PARTS) return partSize
   return Math.ceil(size / MAX_PARTS / MiB) * MiB
 }
+
+/** The specification's widest (R2A 9.2). */
+const MAX_CONCURRENCY = 16
+
+export function checkConcurrency (concurrency: number): void {
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MAX_CONCURRENCY) return
+  throw new RangeError(`Cannot keep ${concurrency} requests in flight as concurrency must be a whole number from 1 to ${MAX_CONCURRENCY}`)
+}

@@ -1,0 +1,218 @@
+import { createDigest } from '../../lib/digest/digest.ts'
+import type { Digest, DigestAlgorithm } from '../../lib/digest/digest.ts'
+import { md5Base64 } from '../../lib/digest/part-digests.ts'
+import {
+  DigestMismatchError, NetworkError, NotFoundError, PreconditionFailedError, ServerError, StorageError, TimeoutError
+} from '../../lib/errors.ts'
+import type { RemoteState } from '../../lib/errors.ts'
+import type { Part, PartUpload } from '../../lib/flow/part-writable.ts'
+import type { ExecuteOptions, R2Connection, Tally } from './connection.ts'
+import { compositeEtag, md5OfEtag } from './etag.ts'
+import type { Conditions, ObjectHeaders } from './headers.ts'
+import { multipartChecksumHeaders, seal, wholeChecksumHeaders } from './integrity.ts'
+import type { Integrity, PartReceipt } from './integrity.ts'
+import { quote } from './wire.ts'
+import type { R2Operation } from './wire.ts'
+import { abortMultipartUpload, completeMultipartUpload, createMultipartUpload, uploadPart } from './wire-multipart.ts'
+import type { UploadTarget } from './wire-multipart.ts'
+import { headObject, putObject } from './wire-objects.ts'
+import type { R2ObjectInfo, Target } from './wire-objects.ts'
+
+/** What was stored. */
+export interface R2StoredObject {
+  bucket: string
+  key: string
+  /** Bytes. */
+  size: number
+  etag: string
+  versionId: string | undefined
+  /** Lower-case hex, by algorithm: those that were asked for, and those that the integrity mode gave. */
+  digests: Record<string, string>
+  /** 1 for a single PUT. */
+  parts: number
+  /** Requests sent for it, retries included. */
+  attempts: number
+  /** The last answer was lost; a HEAD found that the object is there, with the etag that our bytes have. */
+  reconciled: boolean
+}
+
+export interface UploadOptions extends ObjectHeaders, Conditions {
+  integrity: Integrity
+  /** Computed in the same pass over all bytes, on the main thread. */
+  digest?: DigestAlgorithm | undefined
+}
+
+/** A HEAD shows whole seconds, and the two clocks may differ by as much again. */
+const LAST_MODIFIED_SLACK_MS = 2000
+
+/** What the end of Complete is known to be. */
+type Completion = 'not sent' | 'refused' | 'doubtful'
+
+/** One object on its way into R2: a single PUT when it fits in one part, else a multipart upload. */
+export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
+  readonly #connection: R2Connection
+  readonly #target: Target
+  readonly #options: UploadOptions
+  readonly #tally: Tally = { attempts: 0 }
+  #digest: Digest | undefined
+  #uploadId: string | undefined
+  #completion: Completion = 'not sent'
+  #expectedEtag: string | undefined
+
+  constructor (connection: R2Connection, target: Target, options: UploadOptions) {
+    this.#connection = connection
+    this.#target = target
+    this.#options = withoutTransform(options)
+  }
+
+  /** Of the multipart upload under way. */
+  get uploadId (): string | undefined {
+    return this.#uploadId
+  }
+
+  async begin (_info: object, signal: AbortSignal): Promise<void> {
+    await this.#startDigest()
+    const create = createMultipartUpload(this.#target, this.#options, multipartChecksumHeaders(this.#options.integrity))
+    const before = this.#tally.attempts
+    this.#uploadId = await this.#execute(create, signal)
+    if (this.#tally.attempts - before > 1) {
+      this.#connection.logger.warn({ ...this.#target }, 'Creating the multipart upload took several attempts: a lost answer may have left an empty one for sweepUploads()')
+    }
+  }
+
+  async putPart (part: Part, signal: AbortSignal): Promise<PartReceipt> {
+    this.#digest?.update(part.bytes) // Before anything is awaited: parts are handed over in order.
+    const { bucket } = this.#target
+    try {
+      const sealed = await seal(part.bytes, this.#options.integrity)
+      const { etag } = await this.#execute(uploadPart(this.#upload(), part.number, sealed), signal)
+      this.#connection.partsCounter?.add(1, { bucket, status: 'success' })
+      const { checksum } = sealed
+      return { partNumber: part.number, etag, size: part.bytes.length, ...(checksum === undefined ? {} : { checksum }) }
+    } catch (error) {
+      this.#connection.partsCounter?.add(1, { bucket, status: 'error' })
+      throw error
+    }
+  }
+
+  async complete (parts: PartReceipt[], size: number, signal: AbortSignal): Promise<R2StoredObject> {
+    this.#expectedEtag = compositeEtag(parts.map(part => part.etag))
+    this.#completion = 'doubtful'
+    const checksumHeaders = wholeChecksumHeaders(this.#options.integrity, parts)
+    try {
+      const { ifMatch, ifNoneMatch } = this.#options
+      const conditions = { ...(ifMatch === undefined ? {} : { ifMatch }), ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }) }
+      const done = await this.#execute(completeMultipartUpload(this.#upload(), parts, { ...conditions, checksumHeaders }), signal)
+      this.#compareEtags(done.etag, size)
+      return this.#stored({ ...done, size, parts: parts.length, reconciled: false, crc64nvme: checksumHeaders['x-amz-checksum-crc64nvme'] })
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.remote === 'stored') throw error
+      if (!isDoubtful(error)) this.#completion = 'refused'
+      const found = this.#completion === 'doubtful' ? await this.#find(this.#expectedEtag) : undefined
+      if (found === undefined) throw error
+      return this.#stored({ ...found, size, parts: parts.length, reconciled: true, crc64nvme: checksumHeaders['x-amz-checksum-crc64nvme'] })
+    }
+  }
+
+  async putWhole (bytes: Buffer, signal?: AbortSignal): Promise<R2StoredObject> {
+    await this.#startDigest()
+    this.#digest?.update(bytes)
+    const startedAt = this.#connection.clock.now()
+    const sealed = await seal(bytes, this.#options.integrity)
+    const sha256 = this.#options.integrity === 'sha256' ? sealed.payloadHash : undefined
+    try {
+      const done = await this.#execute(putObject(this.#target, sealed, this.#options), signal)
+      return this.#stored({ ...done, size: bytes.length, parts: 1, reconciled: false, sha256 })
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      // After a lost answer our own first try may be what the condition meets.
+      const maybeOurs = isDoubtful(error) || (error instanceof PreconditionFailedError && error.attempts > 1)
+      const found = maybeOurs ? await this.#find(md5Etag(bytes), startedAt) : undefined
+      if (found === undefined) {
+        error.remote ??= maybeOurs ? 'unknown' : 'clean'
+        throw error
+      }
+      return this.#stored({ ...found, size: bytes.length, parts: 1, reconciled: true, sha256 })
+    }
+  }
+
+  async abort (): Promise<RemoteState> {
+    if (this.#uploadId === undefined) return 'clean'
+    try {
+      await this.#execute(abortMultipartUpload(this.#upload()))
+      return 'clean'
+    } catch (error) {
+      if (error instanceof NotFoundError) return await this.#stateOfGoneUpload()
+      this.#connection.logger.error({ ...this.#target, uploadId: this.#uploadId, error: String(error) }, 'Failed to abort multipart upload: its parts stay until swept')
+      return 'orphan'
+    }
+  }
+
+  /** The upload is no more: aborted, or completed after all. */
+  async #stateOfGoneUpload (): Promise<RemoteState> {
+    if (this.#completion !== 'doubtful') return 'clean'
+    return await this.#find(this.#expectedEtag) === undefined ? 'unknown' : 'stored'
+  }
+
+  /** The object, if it is there with the etag that our bytes must have. */
+  async #find (etag: string | undefined, notBefore = 0): Promise<R2ObjectInfo | undefined> {
+    if (etag === undefined) return undefined
+    try {
+      const info = await this.#execute(headObject(this.#target))
+      const recent = (info.lastModified?.getTime() ?? 0) >= notBefore - LAST_MODIFIED_SLACK_MS
+      return info.etag === etag && recent ? info : undefined
+    } catch (error) {
+      this.#connection.logger.debug({ ...this.#target, error: String(error) }, 'Could not look up the object after a lost answer')
+      return undefined
+    }
+  }
+
+  /** R2 says what it joined: other parts than ours must not pass for success. */
+  #compareEtags (found: string, size: number): void {
+    const expected = this.#expectedEtag
+    if (expected === undefined || found === expected || !/^"[0-9a-f]{32}-\d+"$/.test(found)) return
+    throw new DigestMismatchError(`Cannot trust the upload of ${quote(this.#target.key)}: R2 stored etag ${found}, the parts give ${expected}`, {
+      algorithm: 'md5', expected, found, size, remote: 'stored', operation: 'CompleteMultipartUpload'
+    })
+  }
+
+  #stored (done: { etag: string, versionId: string | undefined, size: number, parts: number, reconciled: boolean, sha256?: string | undefined, crc64nvme?: string | undefined }): R2StoredObject {
+    const { bucket, key } = this.#target
+    const digests: Record<string, string> = {}
+    const md5 = md5OfEtag(done.etag)
+    if (done.parts === 1 && md5 !== undefined) digests['md5'] = md5
+    if (done.sha256 !== undefined) digests['sha256'] = done.sha256
+    if (done.crc64nvme !== undefined) digests['crc64nvme'] = Buffer.from(done.crc64nvme, 'base64').toString('hex')
+    if (this.#digest !== undefined && this.#options.digest !== undefined) digests[this.#options.digest] = this.#digest.digest().toString('hex')
+    const { etag, versionId, size, parts, reconciled } = done
+    return { bucket, key, size, etag, versionId, digests, parts, attempts: this.#tally.attempts, reconciled }
+  }
+
+  async #startDigest (): Promise<void> {
+    if (this.#options.digest !== undefined) this.#digest = await createDigest(this.#options.digest)
+  }
+
+  #upload (): UploadTarget {
+    return { ...this.#target, uploadId: this.#uploadId ?? '' }
+  }
+
+  #execute<T> (operation: R2Operation<T>, signal?: AbortSignal): Promise<T> {
+    const options: ExecuteOptions = { signal, tally: this.#tally }
+    return this.#connection.execute(operation, options)
+  }
+}
+
+/** The service may have done the work although no good answer came. */
+function isDoubtful (error: StorageError): boolean {
+  return error instanceof NetworkError || error instanceof TimeoutError || error instanceof ServerError ||
+    error.code === 'NoSuchUpload' || error.code === 'MalformedAnswer'
+}
+
+function md5Etag (bytes: Buffer): string {
+  return `"${Buffer.from(md5Base64(bytes), 'base64').toString('hex')}"`
+}
+
+/** Keeps Cloudflare's edge from unpacking what is stored packed, where the caller says nothing of caching. */
+function withoutTransform (options: UploadOptions): UploadOptions {
+  return options.contentEncoding === undefined || options.cacheControl !== undefined ? options : { ...options, cacheControl: 'no-transform' }
+}
