@@ -33,10 +33,10 @@ function makeRoom (signal: AbortSignal, listeners: 1 | -1): void {
 
 /** What `Symbol.asyncDispose` does: stops the stream where it has not ended, and resolves when its clean-up is done. */
 export async function dispose (stream: Readable | Writable): Promise<void> {
+  // An error that is still to come would end the process where nobody else listens any more.
+  stream.on('error', () => undefined)
   if (stream.closed) return
   const closed = new Promise<void>(resolve => stream.once('close', resolve))
-  // An error that is still to come has its own way out, the 'error' event; unheard, it would now end the process.
-  stream.on('error', () => undefined)
   stream.destroy()
   await closed
 }

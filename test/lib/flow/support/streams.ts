@@ -2,9 +2,9 @@ import type { Readable, Writable } from 'node:stream'
 
 /** Resolves when a stream is closed, with the error that it emitted on the way. */
 export function closed (stream: Readable | Writable): Promise<Error | undefined> {
-  if (stream.closed) return Promise.resolve(stream.errored ?? undefined)
   let emitted: Error | undefined
   stream.on('error', error => { emitted = error })
+  if (stream.closed) return Promise.resolve(stream.errored ?? undefined)
   return new Promise(resolve => stream.on('close', () => resolve(emitted)))
 }
 
