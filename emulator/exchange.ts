@@ -1,0 +1,202 @@
+/**
+ * One request and its answer as they cross the wire, with what shall go wrong on the way. Services see a body to read and
+ * give an answer to write; cuts, stalls, flips and slowness happen here, where the bytes pass.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../lib/clock.ts'
+import type { FaultEffects } from './faults.ts'
+import type { RequestEntry } from './request-log.ts'
+import type { Answer, RequestHead } from './service.ts'
+
+/** Slow bodies move in steps of this many milliseconds. */
+const PACE_MS = 50
+const BODILESS_STATUS: ReadonlySet<number> = new Set([204, 304])
+
+/** The client, or a fault, ended the connection: there is nobody left to answer. */
+export class ConnectionEnded extends Error {
+  override name = 'ConnectionEnded'
+
+  constructor () {
+    super('Cannot go on with the exchange as the connection has ended')
+  }
+}
+
+export class Exchange {
+  readonly head: RequestHead
+  readonly effects: FaultEffects
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #entry: RequestEntry
+  readonly #clock: Clock
+  readonly #ended = new AbortController()
+  #resume: (() => void) | undefined
+  #watched = false
+
+  constructor (request: IncomingMessage, response: ServerResponse, head: RequestHead, entry: RequestEntry, effects: FaultEffects, clock: Clock) {
+    this.#request = request
+    this.#response = response
+    this.head = head
+    this.#entry = entry
+    this.effects = effects
+    this.#clock = clock
+    request.on('error', () => {}) // told to whoever reads the body; without a reader it must not end the process
+    response.on('error', () => {})
+    response.on('close', () => this.#ended.abort())
+  }
+
+  /** The service's time, which a fault may have set ahead or back. */
+  now (): number {
+    return this.#clock.now() + (this.effects.skewDate ?? 0)
+  }
+
+  /** The declared length of the request body, if it was declared. */
+  get contentLength (): number | undefined {
+    const header = this.head.headers['content-length']
+    return header === undefined ? undefined : Number(header)
+  }
+
+  async * body (): AsyncGenerator<Buffer> {
+    const { reset, flipBit } = this.effects
+    const resetAt = typeof reset === 'object' && 'requestByte' in reset ? reset.requestByte : Infinity
+    const flipAt = flipBit !== undefined && 'requestBody' in flipBit ? flipBit.requestBody : Infinity
+    // Not `for await` over the request itself: leaving that loop early would destroy the socket under the answer.
+    for await (const chunk of this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      const position = this.#entry.bytesIn
+      this.#entry.bytesIn += chunk.length
+      if (this.#entry.bytesIn >= resetAt) this.reset()
+      await this.#pace(chunk.length)
+      yield flipped(chunk, flipAt - position)
+    }
+    if (!this.#request.complete) throw new ConnectionEnded()
+    if (this.#entry.bytesIn >= resetAt) this.reset()
+  }
+
+  /** Reads the rest of the request body and throws it away. */
+  async drain (): Promise<void> {
+    if (this.#request.readableEnded) return
+    for await (const chunk of this.body()) void chunk
+  }
+
+  async delay (milliseconds: number): Promise<void> {
+    await this.#clock.sleep(milliseconds, this.#ended.signal)
+  }
+
+  /** Ends the connection at once, unkindly. */
+  reset (): never {
+    this.#request.socket.resetAndDestroy()
+    throw new ConnectionEnded()
+  }
+
+  /** Never answers; comes back when the connection has ended. */
+  async stall (): Promise<never> {
+    if (!this.#ended.signal.aborted) {
+      await new Promise<void>(resolve => this.#ended.signal.addEventListener('abort', () => resolve(), { once: true }))
+    }
+    throw new ConnectionEnded()
+  }
+
+  async send (answer: Answer, midway?: () => Promise<void>): Promise<void> {
+    const response = this.#response
+    this.#entry.status = answer.status
+    response.sendDate = false
+    response.writeHead(answer.status, { ...this.#lengthOf(answer), ...answer.headers, Date: new Date(this.now()).toUTCString() })
+    if (this.effects.reset === 'after-headers') {
+      response.flushHeaders()
+      await this.#flushed()
+      this.reset()
+    }
+    if (this.head.method !== 'HEAD' && !BODILESS_STATUS.has(answer.status)) await this.#sendBody(answer, midway)
+    response.end()
+    this.#request.resume() // a body that nobody wanted would block the next request of the connection
+  }
+
+  /** The length of a body at hand; a stream's is the service's to say, and HEAD answers have none unless the service says. */
+  #lengthOf ({ status, body }: Answer): Record<string, string> {
+    if (this.head.method === 'HEAD' || BODILESS_STATUS.has(status) || typeof body === 'object') return {}
+    return { 'Content-Length': String(body === undefined ? 0 : Buffer.byteLength(body)) }
+  }
+
+  async #sendBody (answer: Answer, midway?: () => Promise<void>): Promise<void> {
+    const body = typeof answer.body === 'string' ? [Buffer.from(answer.body)] : answer.body ?? []
+    const stopAt = this.#stopByte()
+    const flipAt = this.effects.flipBit !== undefined && 'at' in this.effects.flipBit ? this.effects.flipBit.at : Infinity
+    let change = midway
+    const changeAt = Number(answer.headers['Content-Length'] ?? 0) / 2
+    if (stopAt === 0) await this.#stop()
+    for await (const chunk of body) {
+      const sent = this.#entry.bytesOut
+      await this.#write(flipped(chunk, flipAt - sent).subarray(0, stopAt - sent))
+      if (this.#entry.bytesOut >= stopAt) await this.#stop()
+      if (change === undefined || this.#entry.bytesOut < changeAt) continue
+      await change()
+      change = undefined
+    }
+  }
+
+  /** After how many bytes of the response body something ends it. */
+  #stopByte (): number {
+    const { reset, stall, truncate } = this.effects
+    if (typeof reset === 'object' && 'responseByte' in reset) return reset.responseByte
+    if (typeof stall === 'object') return stall.responseByte
+    return truncate?.responseByte ?? Infinity
+  }
+
+  async #stop (): Promise<void> {
+    this.#response.flushHeaders()
+    await this.#flushed()
+    if (this.effects.reset !== undefined) this.reset()
+    if (this.effects.stall !== undefined) await this.stall()
+    this.#request.socket.end()
+    throw new ConnectionEnded()
+  }
+
+  async #write (chunk: Buffer): Promise<void> {
+    const step = this.effects.bytesPerSecond === undefined
+      ? chunk.length
+      : Math.max(1, Math.floor(this.effects.bytesPerSecond * PACE_MS / 1000))
+    for (let start = 0; start < chunk.length; start += step) {
+      const piece = chunk.subarray(start, start + step)
+      await this.#pace(piece.length)
+      if (this.#ended.signal.aborted) throw new ConnectionEnded()
+      this.#entry.bytesOut += piece.length
+      if (!this.#response.write(piece)) await this.#drained()
+    }
+  }
+
+  async #pace (bytes: number): Promise<void> {
+    if (this.effects.bytesPerSecond !== undefined) await this.delay(bytes / this.effects.bytesPerSecond * 1000)
+  }
+
+  async #drained (): Promise<void> {
+    this.#watch()
+    if (!this.#ended.signal.aborted && this.#response.writableNeedDrain) {
+      await new Promise<void>(resolve => { this.#resume = resolve })
+    }
+    if (this.#ended.signal.aborted) throw new ConnectionEnded()
+  }
+
+  /** One pair of listeners for the whole body, not one per chunk. */
+  #watch (): void {
+    if (this.#watched) return
+    this.#watched = true
+    const resume = (): void => this.#resume?.()
+    this.#response.on('drain', resume)
+    this.#ended.signal.addEventListener('abort', resume)
+  }
+
+  /** Until all that was written has gone to the operating system. */
+  async #flushed (): Promise<void> {
+    if (this.#response.writableLength === 0 && this.#request.socket.writableLength === 0) return
+    await new Promise<void>(resolve => {
+      this.#ended.signal.addEventListener('abort', () => resolve(), { once: true })
+      this.#request.socket.write('', () => resolve())
+    })
+  }
+}
+
+function flipped (chunk: Buffer, at: number): Buffer {
+  if (!(at >= 0 && at < chunk.length)) return chunk
+  const copy = Buffer.from(chunk)
+  copy[at] = (copy[at] as number) ^ 1
+  return copy
+}

@@ -1,0 +1,28 @@
+import type { Answer } from '../service.ts'
+import { bucketOf, type Call, xmlAnswer } from './call.ts'
+import { malformedXml } from './errors.ts'
+import { MAX_DELETE_KEYS } from './limits.ts'
+import { receiveText } from './receive.ts'
+import { branch, childrenOf, document, leaf, parseDocument, textOf } from './xml.ts'
+
+/** Absent keys count as deleted, and `Quiet` is checked and then ignored: all keys are listed. */
+export async function deleteObjects (call: Call): Promise<Answer> {
+  const bucket = bucketOf(call)
+  const keys = parseKeys(await receiveText(call))
+  for (const key of keys) await call.context.state.deleteObject(bucket, key)
+  return xmlAnswer(document('DeleteResult', keys.map(key => branch('Deleted', leaf('Key', key)))))
+}
+
+function parseKeys (text: string): string[] {
+  const request = parseDocument(text, 'Delete')
+  if (request === undefined) throw malformedXml()
+  const keys = childrenOf(request, 'Object').map(object => {
+    const key = textOf(object, 'Key')
+    if (key === undefined) throw malformedXml()
+    return key
+  })
+  if (keys.length === 0 || keys.length > MAX_DELETE_KEYS) throw malformedXml()
+  const quiet = textOf(request, 'Quiet')
+  if (quiet !== undefined && quiet !== 'true' && quiet !== 'false') throw malformedXml()
+  return keys
+}
