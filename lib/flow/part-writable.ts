@@ -165,7 +165,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
     this.#filling = undefined
     const part = { number: this.#shipped + 1, offset: this.#shipped * this.#partSize, bytes: buffer.bytes(), last }
     this.#shipped++
-    void this.#track(this.#sendPart(part, buffer))
+    this.#track(this.#sendPart(part, buffer))
   }
 
   /** Never rejects: a part that fails destroys the stream at once, and so the parts beside it. */

@@ -19,7 +19,7 @@ export type { AskedRange, OpenedRange, RangeSource, Verifier } from './range-sou
 export interface RangeReadableOptions {
   /** Default 0. */
   start?: number | undefined
-  /** Inside, as in `fs.createReadStream`. */
+  /** Inside, as in `fs.createReadStream`; Infinity, or nothing, is the end of the object. */
   end?: number | undefined
   /** How many ranges may be open or waiting at once. 1 reads everything through one request. Default 4. */
   concurrency?: number | undefined
@@ -58,6 +58,7 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
   readonly #source: RangeSource<Info>
   readonly #options: RangeReadableOptions
   readonly #start: number
+  readonly #end: number | undefined
   readonly #concurrency: number
   readonly #rangeSize: number
   readonly #cancel = new AbortController()
@@ -78,6 +79,7 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
     this.#source = source
     this.#options = options
     this.#start = options.start ?? 0
+    this.#end = options.end === Infinity ? undefined : options.end
     this.#concurrency = options.concurrency ?? 4
     this.#rangeSize = options.rangeSize ?? 8 * MiB
     setMaxListeners(0, this.#cancel.signal)
@@ -157,13 +159,12 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
   }
 
   #firstEnd (): number | undefined {
-    const { end } = this.#options
-    return this.#concurrency === 1 ? end : Math.min(end ?? Infinity, this.#start + this.#rangeSize - 1)
+    return this.#concurrency === 1 ? this.#end : Math.min(this.#end ?? Infinity, this.#start + this.#rangeSize - 1)
   }
 
   #lastByte (size: number): number {
     if (this.#start >= size && !(this.#start === 0 && size === 0)) throw this.#error('InvalidRange', `as it has ${size} bytes: start was ${this.#start}`)
-    return Math.min(this.#options.end ?? Infinity, size - 1)
+    return Math.min(this.#end ?? Infinity, size - 1)
   }
 
   #direct (range: ByteRange, opened: OpenedRange, patience: Patience): Chunks {
@@ -291,7 +292,7 @@ function validate ({ start = 0, end, concurrency = 4, rangeSize = MiB }: RangeRe
   wholeNumber('start', start)
   positiveInteger('concurrency', concurrency)
   positiveInteger('rangeSize', rangeSize)
-  if (end === undefined) return
+  if (end === undefined || end === Infinity) return
   wholeNumber('end', end)
   if (end < start) throw new RangeError(`Cannot read from ${start} to ${end} as end must not be less than start`)
 }

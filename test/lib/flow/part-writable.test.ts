@@ -20,11 +20,19 @@ function open (upload: RecordingUpload, options: Partial<PartWritableOptions> = 
   return new PartWritable(upload, { partSize: 4, concurrency: 2, ...options })
 }
 
+function cutAt (data: Buffer, sizes: number[]): Buffer[] {
+  let rest = data
+  return sizes.map(size => {
+    const chunk = rest.subarray(0, size)
+    rest = rest.subarray(size)
+    return chunk
+  })
+}
+
 async function store (chunks: Iterable<Buffer>, stream: Writable): Promise<Stored | undefined> {
   await pipeline(Readable.from(chunks), stream)
   return stream.result
 }
-
 
 t.test('PartWritable cuts chunks into parts, the last one shorter and known as the last', async t => {
   const upload = new RecordingUpload()
@@ -81,8 +89,7 @@ t.test('PartWritable stores the same bytes for any chunking, in parts that keep 
   const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 20 })
   await fc.assert(fc.asyncProperty(sizes, fc.integer({ min: 1, max: 17 }), fc.integer({ min: 1, max: 4 }), async (sizes, partSize, concurrency) => {
     const data = patterned(sizes.reduce((sum, size) => sum + size, 0))
-    let offset = 0
-    const chunks = sizes.map(size => data.subarray(offset, offset += size))
+    const chunks = cutAt(data, sizes)
     const upload = new RecordingUpload()
     const result = await store(chunks, open(upload, { partSize, concurrency }))
     return result?.size === data.length && upload.stored.equals(data) && upload.mostAtOnce <= concurrency &&
@@ -315,6 +322,24 @@ for (const { step, length, trace } of [
     t.same(stream.remote, step === 'whole' ? 'unknown' : 'clean')
   })
 }
+
+t.test('PartWritable destroyed at any moment ends in a known state, with nothing running', async t => {
+  const turns = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 10, maxLength: 10 })
+  const failing = fc.constantFrom('none', 'begin', 'put 2', 'complete')
+  await fc.assert(fc.asyncProperty(turns, failing, fc.integer({ min: 0, max: 12 }), fc.integer({ min: 5, max: 30 }), async (turns, failing, moment, length) => {
+    const upload = new RecordingUpload({ turns, fail: { [failing]: 'step failed' } })
+    const stream = open(upload)
+    const end = closed(stream)
+    stream.end(patterned(length))
+    for (let turn = 0; turn < moment; turn++) await idle()
+    stream.destroy()
+    await end
+    const [begun, aborted] = ['begin', 'abort'].map(name => upload.calls.filter(call => call === name).length)
+    const known = stream.result === undefined ? aborted === begun && (begun === 0 || upload.calls.at(-1) === 'abort') : aborted === 0
+    return known && upload.running === 0 && stream.remote === (stream.result === undefined ? 'clean' : 'stored')
+  }), { seed: 5, numRuns: 300 })
+  t.pass()
+})
 
 t.test('PartWritable destroyed in a complete that succeeds all the same says that the object is stored', async t => {
   const upload = new RecordingUpload({ hold: ['complete'], deaf: true })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { AbortError } from '../../../../lib/errors.ts'
+import { idle } from './streams.ts'
 
 export interface StepOptions {
   /** Steps that wait for `release`, or until their signal aborts. */
@@ -8,6 +9,8 @@ export interface StepOptions {
   fail?: Record<string, string | Error>
   /** Held steps do not hear their signal. */
   deaf?: boolean
+  /** How many turns of the event loop each step takes, in the order of the calls. */
+  turns?: number[]
 }
 
 /** The trace of a recorded contract, and the switches by which a test holds a step or lets it fail. */
@@ -30,11 +33,16 @@ export class Steps {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#running)
     try {
       if (this.#options.hold?.includes(name)) await this.#wait(name, signal)
+      for (let turns = this.#options.turns?.shift() ?? 0; turns > 0; turns--) await idle()
       const failure = this.#options.fail?.[name]
       if (failure !== undefined) throw typeof failure === 'string' ? new Error(failure) : failure
     } finally {
       this.#running--
     }
+  }
+
+  get running (): number {
+    return this.#running
   }
 
   release (name: string): void {
