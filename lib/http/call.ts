@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import type { Timeouts } from './exchange.ts'
 import type { ResponseBody } from './response-body.ts'
 
 /** How an operation is called in spans, metrics and log lines. */
@@ -16,11 +17,33 @@ export interface OperationDescription {
   piece?: boolean
 }
 
-/** What goes on the wire. `path` and `query` are encoded already and are sent and signed in this very form. */
-export interface HttpRequest {
+/** What an operation says of its request; the address and the credentials are added for each attempt. */
+export interface Operation<T> {
+  description: OperationDescription
+  /** What is being done, for messages: `put "videos/a.mp4"`. */
+  action: string
   method: Dispatcher.HttpMethod
-  path: string
-  query: ReadonlyArray<readonly [name: string, value: string]>
+  /** Lower-case names. */
+  headers?: Record<string, string>
+  body?: Uint8Array
+  /** Metric labels beside operation and status, such as `bucket`. */
+  labels?: Record<string, string>
+  /** Span attributes and log fields, such as `key`. */
+  subject?: Record<string, string | number>
+  /** Where they differ from the client's. */
+  timeouts?: Partial<Timeouts>
+  /** The result is the body itself, which outlives the call: the span and the byte counter end with it. */
+  streams?: boolean
+  /** Turns the answer into the result, inside the attempt: an answer that breaks off here is tried again. */
+  read (response: HttpResponse): Promise<T> | T
+}
+
+/** What goes on the wire in one attempt: encoded, signed, final. */
+export interface HttpRequest {
+  origin: string
+  /** Path and query in the very form that was signed. */
+  target: string
+  method: Dispatcher.HttpMethod
   /** Lower-case names. */
   headers: Record<string, string>
   body?: Uint8Array
@@ -34,23 +57,21 @@ export interface HttpResponse {
   body: ResponseBody
 }
 
-/** One operation on its way through the layers. */
-export interface Call<T> {
-  description: OperationDescription
-  /** What is being done, for messages: `put "videos/a.mp4"`. */
-  action: string
-  request: HttpRequest
-  /** Turns the answer into the result, inside the attempt: an answer that breaks off here is tried again. */
-  read(response: HttpResponse): Promise<T> | T
-  /** Metric labels beside operation and status, such as `bucket`. */
-  labels: Record<string, string>
-  /** Span attributes and log fields, such as `key`. */
-  subject: Record<string, string | number>
+/** Requests of one transfer, retries included. */
+export interface Tally {
+  attempts: number
+}
+
+export interface ExecuteOptions {
   signal?: AbortSignal | undefined
-  /** The body of the answer outlives the call: the span and the byte counter end with it. */
-  streams?: boolean
+  tally?: Tally | undefined
+}
+
+/** One operation on its way through the layers. */
+export interface Call<T> extends ExecuteOptions {
+  operation: Operation<T>
   /** Set by the retry layer; attempt 1 is the first try. */
-  attempt?: number
+  attempt: number
 }
 
 export type Send = <T>(call: Call<T>) => Promise<T>

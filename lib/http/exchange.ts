@@ -21,12 +21,6 @@ export interface Timeouts {
  */
 const SLOWEST_UPLOAD_BYTES_PER_MS = 64
 
-export interface Exchange {
-  dispatcher: Dispatcher
-  origin: string
-  timeouts: Timeouts
-}
-
 type Handler = Dispatcher.DispatchHandler
 type Controller = Dispatcher.DispatchController
 
@@ -34,13 +28,13 @@ type Controller = Dispatcher.DispatchController
  * Sends one request and resolves with status, headers and a flowing body.
  * Rejects with `TimeoutError`, `NetworkError` or `AbortError`; a body that breaks later errors with the same classes.
  */
-export function exchange ({ dispatcher, origin, timeouts }: Exchange, request: HttpRequest, target: string, signal?: AbortSignal): Promise<HttpResponse> {
+export function exchange (dispatcher: Dispatcher, request: HttpRequest, timeouts: Timeouts, signal?: AbortSignal): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(new AbortError(signal.reason))
     const handler = new ExchangeHandler(resolve, reject, timeouts, signal)
     dispatcher.dispatch({
-      origin,
-      path: target,
+      origin: request.origin,
+      path: request.target,
       method: request.method,
       headers: request.headers,
       body: request.body ?? null,

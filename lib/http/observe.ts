@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { AbortError, ConflictError, NotFoundError, NotModifiedError, PreconditionFailedError } from '../errors.ts'
-import type { Call, HttpResponse, Layer } from './call.ts'
+import type { HttpResponse, Layer, Operation } from './call.ts'
 import type { Logger } from './logger.ts'
 import { endSpan, startSpan } from './telemetry.ts'
 import type { Attributes, Instruments, Span } from './telemetry.ts'
@@ -18,9 +18,9 @@ export interface ObserveOptions {
 /** The outermost layer: one span, one count, one duration and its log lines for each operation, whatever its retries. */
 export function observe (options: ObserveOptions): Layer {
   return next => async call => {
-    const watch = new Observation(call, options)
+    const watch = new Observation(call.operation, options)
     try {
-      const result = await next({ ...call, read: response => watch.read(response) as ReturnType<typeof call.read> })
+      const result = await next({ ...call, operation: { ...call.operation, read: response => watch.read(response) } })
       watch.succeeded()
       return result
     } catch (error) {
@@ -31,33 +31,33 @@ export function observe (options: ObserveOptions): Layer {
 }
 
 class Observation<T> {
-  readonly #call: Call<T>
+  readonly #operation: Operation<T>
   readonly #options: ObserveOptions
   readonly #startedAt: number
   readonly #span: Span | undefined
   readonly #labels: Attributes
   #streaming: HttpResponse | undefined
 
-  constructor (call: Call<T>, options: ObserveOptions) {
-    this.#call = call
+  constructor (operation: Operation<T>, options: ObserveOptions) {
+    this.#operation = operation
     this.#options = options
     this.#startedAt = options.clock.now()
-    this.#labels = { operation: call.description.name, ...call.labels }
-    this.#span = startSpan(options.instruments.tracer, call.description.span, this.#attributes())
-    options.logger.debug(call.subject, call.description.begin)
+    this.#labels = { operation: operation.description.name, ...operation.labels }
+    this.#span = startSpan(options.instruments.tracer, operation.description.span, this.#attributes())
+    options.logger.debug(operation.subject ?? {}, operation.description.begin)
   }
 
   /** Reads the answer within the attempt and counts its bytes as far as they came. */
   async read (response: HttpResponse): Promise<T> {
     const etag = response.headers['etag']
     if (etag !== undefined) this.#span?.setAttribute(`${this.#options.prefix}.e_tag`, etag)
-    if (this.#call.streams === true) this.#streaming = response
+    if (this.#operation.streams === true) this.#streaming = response
     else response.body.once('close', () => this.#countBytes('download', response.body.bytesReceived))
-    return await this.#call.read(response)
+    return await this.#operation.read(response)
   }
 
   succeeded (): void {
-    this.#countBytes('upload', this.#call.request.body?.byteLength ?? 0)
+    this.#countBytes('upload', this.#operation.body?.byteLength ?? 0)
     this.#options.instruments.requests?.add(1, { ...this.#labels, status: 'success' })
     this.#measure()
     if (this.#streaming === undefined) return this.#ended()
@@ -74,7 +74,7 @@ class Observation<T> {
     instruments.errors?.add(1, { ...this.#labels, error_type: errorType(error) })
     this.#measure()
     endSpan(this.#span, error)
-    const { subject, description } = this.#call
+    const { subject = {}, description } = this.#operation
     if (error instanceof NotFoundError) return logger.warn(subject, description.missing)
     const fields = { ...subject, error: error.message, error_type: errorType(error) }
     if (isExpected(error)) logger.warn(fields, description.failed)
@@ -84,7 +84,7 @@ class Observation<T> {
   #ended (failure?: Error): void {
     endSpan(this.#span, failure)
     const { logger } = this.#options
-    const { description, subject } = this.#call
+    const { description, subject = {} } = this.#operation
     if (description.piece === true) logger.debug(subject, description.end)
     else logger.info(subject, description.end)
   }
@@ -100,8 +100,8 @@ class Observation<T> {
 
   #attributes (): Attributes {
     const attributes: Attributes = { ...this.#options.attributes }
-    for (const [name, value] of Object.entries(this.#call.subject)) attributes[`${this.#options.prefix}.${name}`] = value
-    const { body } = this.#call.request
+    for (const [name, value] of Object.entries(this.#operation.subject ?? {})) attributes[`${this.#options.prefix}.${name}`] = value
+    const { body } = this.#operation
     if (body !== undefined) attributes[`${this.#options.prefix}.content_length`] = body.byteLength
     return attributes
   }

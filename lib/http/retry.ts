@@ -53,7 +53,7 @@ async function attempts<T, R> (call: Call<T>, options: RetryOptions, send: (atte
       const policy = options.policyFor(error)
       const wait = waitBeforeRetry(error, attempt, policy, options.clock.random())
       if (wait === undefined) throw givenUp(error, attempt, options.clock.now() - started)
-      options.logger.warn({ operation: call.description.name, ...call.subject, attempt, waitMs: Math.round(wait), error: error.message }, 'Retrying')
+      options.logger.warn({ operation: call.operation.description.name, ...call.operation.subject, attempt, waitMs: Math.round(wait), error: error.message }, 'Retrying')
       if (error instanceof ThrottledError || error.retryAfterMs !== undefined) options.gate.close(wait)
       await options.clock.sleep(wait, call.signal)
       earlier = error

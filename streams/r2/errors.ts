@@ -4,19 +4,12 @@ import {
   ThrottledError, TimeoutError
 } from '../../lib/errors.ts'
 import type { StorageErrorOptions } from '../../lib/errors.ts'
+import type { FailedAnswer } from '../../lib/http/connection.ts'
 import { parseRetryAfter } from '../../lib/http/retry.ts'
 import type { RetryPolicy } from '../../lib/http/retry.ts'
 import { parseXml } from './xml.ts'
 
 type ErrorClass = new (message: string, options?: StorageErrorOptions) => StorageError
-
-/** What a failed answer says of itself. */
-export interface FailedAnswer {
-  status: number
-  headers: Record<string, string>
-  /** XML from R2, HTML or text from the edge, empty after HEAD. */
-  body: string
-}
 
 export interface FailedOperation {
   /** `PutObject` */

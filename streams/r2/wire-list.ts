@@ -1,7 +1,7 @@
 /** ListObjectsV2 and the bucket operations: request in, response out. */
 import { StorageError } from '../../lib/errors.ts'
 import { CreateBucket, DeleteBucket, HeadBucket, ListBuckets, ListObjectsV2 } from './operations.ts'
-import { keyDecoder, normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
+import { addressed, keyDecoder, normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
 import type { Page, R2Operation } from './wire.ts'
 import { buildXml } from './xml.ts'
 
@@ -32,7 +32,7 @@ export function listObjects (bucket: string, options: ListOptions = {}, token?: 
     description: ListObjectsV2,
     action,
     method: 'GET',
-    bucket,
+    ...addressed(bucket),
     query,
     missingCode: 'NoSuchBucket',
     read: async response => {
@@ -92,7 +92,7 @@ export function headBucket (bucket: string): R2Operation<{ region: string | unde
     description: HeadBucket,
     action: `head bucket ${quote(bucket)}`,
     method: 'HEAD',
-    bucket,
+    ...addressed(bucket),
     missingCode: 'NoSuchBucket',
     read: async response => {
       await readNothing(response)
@@ -109,7 +109,7 @@ export function createBucket (bucket: string, options: { locationHint?: Location
     description: CreateBucket,
     action: `create bucket ${quote(bucket)}`,
     method: 'PUT',
-    bucket,
+    ...addressed(bucket),
     headers: { 'content-type': 'application/xml' },
     body: buildXml('CreateBucketConfiguration', { LocationConstraint: options.locationHint ?? 'auto' }),
     read: readNothing
@@ -117,5 +117,5 @@ export function createBucket (bucket: string, options: { locationHint?: Location
 }
 
 export function deleteBucket (bucket: string): R2Operation<void> {
-  return { description: DeleteBucket, action: `delete bucket ${quote(bucket)}`, method: 'DELETE', bucket, missingCode: 'NoSuchBucket', read: readNothing }
+  return { description: DeleteBucket, action: `delete bucket ${quote(bucket)}`, method: 'DELETE', ...addressed(bucket), missingCode: 'NoSuchBucket', read: readNothing }
 }

@@ -4,7 +4,7 @@ import type { Conditions, ObjectHeaders } from './headers.ts'
 import { conditionHeaders, objectHeaders } from './headers.ts'
 import type { SealedBody } from './integrity.ts'
 import { AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart, UploadPartCopy } from './operations.ts'
-import { keyDecoder, normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
+import { addressed, keyDecoder, normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
 import type { Page, R2Operation } from './wire.ts'
 import { copySource, readCopyResult, readPutResult } from './wire-objects.ts'
 import type { CopyResult, PutResult, Target } from './wire-objects.ts'
@@ -35,7 +35,7 @@ export function createMultipartUpload (target: Target, options: ObjectHeaders & 
     description: CreateMultipartUpload,
     action,
     method: 'POST',
-    ...target,
+    ...addressed(target.bucket, target.key),
     query: [['uploads', '']],
     headers: { 'content-type': 'application/octet-stream', ...objectHeaders(options), ...conditionHeaders(options), ...checksumHeaders },
     missingCode: 'NoSuchBucket',
@@ -53,14 +53,12 @@ export function uploadPart (target: UploadTarget, partNumber: number, sealed: Se
     description: UploadPart,
     action: `upload part ${partNumber} of ${quote(target.key)}`,
     method: 'PUT',
-    bucket: target.bucket,
-    key: target.key,
+    ...addressed(target.bucket, target.key, { part_number: partNumber }),
     query: [['partNumber', String(partNumber)], ['uploadId', target.uploadId]],
     headers: sealed.headers,
     body: sealed.bytes,
     payloadHash: sealed.payloadHash,
     missingCode: 'NoSuchUpload',
-    subject: { part_number: partNumber },
     read: async response => {
       await readNothing(response)
       return readPutResult(response)
@@ -75,11 +73,9 @@ export function uploadPartCopy (target: UploadTarget, partNumber: number, from: 
     description: UploadPartCopy,
     action,
     method: 'PUT',
-    bucket: target.bucket,
-    key: target.key,
+    ...addressed(target.bucket, target.key, { part_number: partNumber }),
     query: [['partNumber', String(partNumber)], ['uploadId', target.uploadId]],
     headers: { 'x-amz-copy-source': copySource(from), 'x-amz-copy-source-range': `bytes=${start}-${end}` },
-    subject: { part_number: partNumber },
     read: async response => readCopyResult(await readXml(response, 'CopyPartResult', action, UploadPartCopy.name))
   }
 }
@@ -96,13 +92,11 @@ export function completeMultipartUpload (target: UploadTarget, parts: readonly U
     description: CompleteMultipartUpload,
     action,
     method: 'POST',
-    bucket: target.bucket,
-    key: target.key,
+    ...addressed(target.bucket, target.key, { parts: parts.length }),
     query: [['uploadId', target.uploadId]],
     headers: { 'content-type': 'application/xml', ...conditionHeaders(options), ...options.checksumHeaders },
     body: buildXml('CompleteMultipartUpload', { Part: [...parts].sort((a, b) => a.partNumber - b.partNumber).map(partElement) }),
     missingCode: 'NoSuchUpload',
-    subject: { parts: parts.length },
     read: async response => {
       const { values } = await readXml(response, 'CompleteMultipartUploadResult', action, CompleteMultipartUpload.name)
       return { etag: normalizeEtag(values['ETag'] ?? ''), versionId: response.headers['x-amz-version-id'], location: values['Location'] }
@@ -120,8 +114,7 @@ export function abortMultipartUpload (target: UploadTarget): R2Operation<void> {
     description: AbortMultipartUpload,
     action: `abort the multipart upload of ${quote(target.key)}`,
     method: 'DELETE',
-    bucket: target.bucket,
-    key: target.key,
+    ...addressed(target.bucket, target.key),
     query: [['uploadId', target.uploadId]],
     missingCode: 'NoSuchUpload',
     read: readNothing
@@ -141,8 +134,7 @@ export function listParts (target: UploadTarget, marker?: number): R2Operation<P
     description: ListParts,
     action,
     method: 'GET',
-    bucket: target.bucket,
-    key: target.key,
+    ...addressed(target.bucket, target.key),
     query: [['uploadId', target.uploadId], ['max-parts', '1000'], ...(marker === undefined ? [] : [['part-number-marker', String(marker)] as const])],
     missingCode: 'NoSuchUpload',
     read: async response => {
@@ -188,7 +180,7 @@ export function listMultipartUploads (bucket: string, options: { prefix?: string
     description: ListMultipartUploads,
     action,
     method: 'GET',
-    bucket,
+    ...addressed(bucket),
     query,
     missingCode: 'NoSuchBucket',
     read: async response => {

@@ -8,7 +8,7 @@ import { conditionHeaders, objectHeaders, readMetadata } from './headers.ts'
 import type { Conditions, ObjectHeaders } from './headers.ts'
 import type { SealedBody } from './integrity.ts'
 import { CopyObject, DeleteObject, DeleteObjects, GetObject, HeadObject, PutObject } from './operations.ts'
-import { normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
+import { addressed, normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
 import type { R2Operation } from './wire.ts'
 import { buildXml } from './xml.ts'
 
@@ -55,7 +55,7 @@ export function putObject (target: Target, sealed: SealedBody, options: ObjectHe
     description: PutObject,
     action: `put ${quote(target.key)}`,
     method: 'PUT',
-    ...target,
+    ...addressed(target.bucket, target.key),
     headers: { 'content-type': 'application/octet-stream', ...objectHeaders(options), ...conditionHeaders(options), ...sealed.headers },
     body: sealed.bytes,
     payloadHash: sealed.payloadHash,
@@ -87,7 +87,7 @@ export function getObject (target: Target, options: GetOptions = {}): R2Operatio
     description: GetObject,
     action: ranged ? `get bytes ${start}-${end ?? ''} of ${quote(target.key)}` : `get ${quote(target.key)}`,
     method: 'GET',
-    ...target,
+    ...addressed(target.bucket, target.key),
     headers: {
       'accept-encoding': acceptEncoding,
       'x-amz-checksum-mode': 'ENABLED',
@@ -115,7 +115,7 @@ export function headObject (target: Target, options: Conditions & { partNumber?:
     description: HeadObject,
     action: `head ${quote(target.key)}`,
     method: 'HEAD',
-    ...target,
+    ...addressed(target.bucket, target.key),
     ...(options.partNumber === undefined ? {} : { query: [['partNumber', String(options.partNumber)]] as const }),
     headers: { 'accept-encoding': 'identity', 'x-amz-checksum-mode': 'ENABLED', ...conditionHeaders(options) },
     read: async response => {
@@ -160,7 +160,7 @@ export function deleteObject (target: Target): R2Operation<void> {
     description: DeleteObject,
     action: `delete ${quote(target.key)}`,
     method: 'DELETE',
-    ...target,
+    ...addressed(target.bucket, target.key),
     missingCode: 'NoSuchBucket',
     read: readNothing
   }
@@ -176,12 +176,11 @@ export function deleteObjects (bucket: string, keys: readonly string[]): R2Opera
     description: DeleteObjects,
     action,
     method: 'POST',
-    bucket,
+    ...addressed(bucket, undefined, { keys: keys.length }),
     query: [['delete', '']],
     headers: { 'content-type': 'application/xml', 'content-md5': createHash('md5').update(body).digest('base64') },
     body,
     missingCode: 'NoSuchBucket',
-    subject: { keys: keys.length },
     read: async response => {
       const document = await readXml(response, 'DeleteResult', action, DeleteObjects.name)
       const errors = new Map(document.records('Error').map(record => [record['Key'] ?? '', record]))
@@ -221,7 +220,7 @@ export function copyObject (from: Target, to: Target, options: CopyOptions = {})
     description: CopyObject,
     action,
     method: 'PUT',
-    ...to,
+    ...addressed(to.bucket, to.key),
     headers: {
       'x-amz-copy-source': copySource(from),
       ...(options.metadataDirective === undefined ? {} : { 'x-amz-metadata-directive': options.metadataDirective }),

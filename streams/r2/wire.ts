@@ -1,31 +1,29 @@
 /** What all operations share: the request before it is signed, and how answers are read. Pure: no network. */
 import { createHash } from 'node:crypto'
 import { StorageError } from '../../lib/errors.ts'
-import type { HttpRequest, HttpResponse, OperationDescription } from '../../lib/http/call.ts'
+import type { HttpResponse, Operation } from '../../lib/http/call.ts'
 import { toStorageError } from './errors.ts'
 import { MAX_XML_BYTES, parseXml } from './xml.ts'
 import type { XmlDocument } from './xml.ts'
 
 /** One request to R2, ready to be signed and sent as often as needed. */
-export interface R2Operation<T> {
-  description: OperationDescription
-  /** What is being done, for messages: `put "videos/a.mp4"`. */
-  action: string
-  method: HttpRequest['method']
+export interface R2Operation<T> extends Operation<T> {
   bucket?: string
   key?: string
+  /** Not encoded yet. */
   query?: ReadonlyArray<readonly [name: string, value: string]>
-  headers?: Record<string, string>
-  body?: Uint8Array
   /** The value of `x-amz-content-sha256`; default: the hash of the body. */
   payloadHash?: string
   /** The code of a 404 without a body. */
   missingCode?: string
-  /** Fields for log lines and spans beside bucket and key. */
-  subject?: Record<string, string | number>
-  /** The result is the body itself, which outlives the call. */
-  streams?: boolean
-  read (response: HttpResponse): Promise<T> | T
+}
+
+/** Bucket and key, as an operation addresses them and as metrics and log lines name them. */
+export function addressed (bucket: string, key?: string, subject: Record<string, string | number> = {}): {
+  bucket: string, key?: string, labels: Record<string, string>, subject: Record<string, string | number>
+} {
+  const name = key === undefined ? {} : { key }
+  return { bucket, ...name, labels: { bucket }, subject: { bucket, ...name, ...subject } }
 }
 
 /** For operations whose answer has nothing to read. */

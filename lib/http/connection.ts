@@ -1,0 +1,146 @@
+/** One client's way to its service: the layers of the request path around one exchange. */
+import type { Dispatcher } from 'undici'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { StorageError } from '../errors.ts'
+import { compose } from './call.ts'
+import type { Call, ExecuteOptions, HttpRequest, HttpResponse, Operation, Send } from './call.ts'
+import { CircuitBreaker, circuitBreaker } from './circuit-breaker.ts'
+import type { CircuitBreakerOptions } from './circuit-breaker.ts'
+import type { ClientOptions } from './client-options.ts'
+import { createDispatcher } from './dispatcher.ts'
+import { exchange } from './exchange.ts'
+import type { Timeouts } from './exchange.ts'
+import { silentLogger } from './logger.ts'
+import type { Logger } from './logger.ts'
+import { observe } from './observe.ts'
+import { RateLimiter, rateLimit } from './rate-limit.ts'
+import { retry } from './retry.ts'
+import type { RetryPolicy } from './retry.ts'
+import { createInstruments } from './telemetry.ts'
+import type { Attributes, Instruments, MetricNames } from './telemetry.ts'
+import { ThrottleGate } from './throttle-gate.ts'
+
+/** An answer that is not the one that was wanted. */
+export interface FailedAnswer {
+  status: number
+  headers: Record<string, string>
+  /** The service's own format, HTML or text from something in between, or nothing. */
+  body: string
+}
+
+/** What a cloud brings to the shared request path. */
+export interface Service<Op extends Operation<unknown>> {
+  /** Prefix of span attributes and name of the instruments, such as `r2`. */
+  name: string
+  metrics: MetricNames
+  /** Attributes of every span. */
+  attributes: Attributes
+  timeouts: Timeouts
+  breaker: CircuitBreakerOptions
+  /** The row of the cloud's table for this kind of error. */
+  policyFor (error: StorageError): RetryPolicy
+  /** Address and credentials, anew for each attempt. */
+  prepare (operation: Op): Promise<HttpRequest> | HttpRequest
+  toError (answer: FailedAnswer, operation: Op): StorageError
+  /** Once for each attempt: whether what the failure teaches (a clock, a token) makes the same request worth sending again. */
+  learn? (failure: StorageError, answer: FailedAnswer, operation: Op): Promise<boolean> | boolean
+}
+
+const MAX_ERROR_BYTES = 256 * 1024
+
+export class Connection<Op extends Operation<unknown>> {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly instruments: Instruments
+  /** Requests sent so far, and how many of them were retries. */
+  readonly sent = { requests: 0, retries: 0 }
+  readonly #service: Service<Op>
+  readonly #send: Send
+  readonly #dispatcher: Dispatcher
+  readonly #ownsDispatcher: boolean
+  readonly #timeouts: Timeouts
+
+  constructor (service: Service<Op>, options: ClientOptions) {
+    this.clock = options.clock ?? systemClock
+    this.logger = options.logger ?? silentLogger
+    this.instruments = createInstruments(`sluice/${service.name}`, service.metrics, options.telemetry)
+    this.#service = service
+    this.#timeouts = Object.freeze({ ...service.timeouts, ...options.timeouts })
+    this.#ownsDispatcher = options.dispatcher === undefined
+    this.#dispatcher = options.dispatcher ?? createDispatcher({ connectMs: this.#timeouts.connectMs })
+    this.#send = this.#layers(options)
+  }
+
+  /** Sends one operation through all layers. */
+  execute<T> (operation: Op & Operation<T>, options: ExecuteOptions = {}): Promise<T> {
+    return this.#send({ ...options, operation, attempt: 1 })
+  }
+
+  async close (): Promise<void> {
+    if (this.#ownsDispatcher) await this.#dispatcher.close()
+  }
+
+  #layers (options: ClientOptions): Send {
+    const { clock, logger, instruments } = this
+    const { name, attributes, breaker } = this.#service
+    const layers = compose(
+      observe({ instruments, logger, clock, prefix: name, attributes }),
+      retry({ clock, logger, gate: new ThrottleGate(clock), policyFor: policyOf(this.#service, options.retry) }),
+      ...(options.circuitBreaker === false ? [] : [circuitBreaker(new CircuitBreaker({ ...breaker, ...options.circuitBreaker }, clock, logger))]),
+      ...(options.rateLimit === undefined ? [] : [rateLimit(new RateLimiter(options.rateLimit, clock))])
+    )
+    return layers(call => this.#attempt(call))
+  }
+
+  async #attempt<T> (call: Call<T>): Promise<T> {
+    this.sent.requests++
+    if (call.attempt > 1) this.sent.retries++
+    if (call.tally !== undefined) call.tally.attempts++
+    try {
+      return await this.#read(call, await this.#exchange(call))
+    } catch (error) {
+      throw named(error, call.operation)
+    }
+  }
+
+  async #exchange<T> (call: Call<T>): Promise<HttpResponse> {
+    // The operation is the one that `execute` was given, possibly with its `read` wrapped.
+    const operation = call.operation as Op & Operation<T>
+    for (let taught = false; ; taught = true) {
+      const response = await this.#sendOnce(operation, call.signal)
+      if (response.status < 300) return response
+      const answer = { status: response.status, headers: response.headers, body: (await response.body.collect(MAX_ERROR_BYTES)).toString() }
+      const failure = this.#service.toError(answer, operation)
+      if (taught || await this.#service.learn?.(failure, answer, operation) !== true) throw failure
+    }
+  }
+
+  async #sendOnce (operation: Op, signal: AbortSignal | undefined): Promise<HttpResponse> {
+    const request = await this.#service.prepare(operation)
+    const timeouts = operation.timeouts === undefined ? this.#timeouts : { ...this.#timeouts, ...operation.timeouts }
+    return await exchange(this.#dispatcher, request, timeouts, signal)
+  }
+
+  async #read<T> ({ operation }: Call<T>, response: HttpResponse): Promise<T> {
+    try {
+      return await operation.read(response)
+    } finally {
+      // What nobody reads would hold its socket.
+      if (operation.streams !== true && !response.body.destroyed) response.body.destroy()
+    }
+  }
+}
+
+function policyOf<Op extends Operation<unknown>> (service: Service<Op>, option: ClientOptions['retry']): (error: StorageError) => RetryPolicy {
+  if (option === false) return () => ({ retries: 0, initialMs: 0, maxMs: 0 })
+  return error => ({ ...service.policyFor(error), ...option })
+}
+
+/** Failures of the network know nothing of the operation: say what could not be done. */
+function named (error: unknown, operation: Operation<unknown>): unknown {
+  if (!(error instanceof StorageError) || error.operation !== undefined) return error
+  error.operation = operation.description.name
+  if (!error.message.startsWith('Cannot ')) error.message = `Cannot ${operation.action}: ${error.message}`
+  return error
+}
