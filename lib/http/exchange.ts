@@ -116,4 +116,3 @@ function joinHeaders (headers: Record<string, string | string[] | undefined>): R
   }
   return joined
 }
-

@@ -74,4 +74,3 @@ export function parseRetryAfter (value: string | undefined, now: number): number
   const date = Date.parse(value)
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
-
