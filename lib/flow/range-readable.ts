@@ -197,10 +197,12 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
   /** All bytes of a range, whatever happens to the bodies on the way. */
   async * #chunks (range: ByteRange, patience: Patience, first?: OpenedRange): AsyncGenerator<Buffer, undefined> {
     let next = range.start
-    for (let opened = first; next <= range.end; opened = undefined) {
-      opened ??= await this.#open(next, range.end, patience)
+    let opened = first
+    do {
+      const { body } = opened ?? await this.#open(next, range.end, patience)
+      opened = undefined
       try {
-        for await (const chunk of opened.body as AsyncIterable<Buffer>) {
+        for await (const chunk of body as AsyncIterable<Buffer>) {
           next += chunk.length
           if (next > range.end + 1) throw this.#error('RangeMismatch', `as the body is longer than bytes ${range.start}-${range.end}`)
           patience.progress()
@@ -211,8 +213,7 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
         if (!this.#heals(error)) throw error
         if (next <= range.end) await this.#pause(next, error, patience)
       }
-    }
-    first?.body.resume() // That of an empty object was not looked at.
+    } while (next <= range.end)
     return undefined
   }
 

@@ -198,21 +198,22 @@ t.test('PartWritable learns the size of a piped file', async t => {
   t.same(stream.result?.size, 17)
 })
 
-t.test('PartWritable takes a learnt size for a hint: a file that grows while it is read is stored whole', async t => {
+t.test('PartWritable takes a learnt size for a hint: more bytes are stored as well, and the total is open until the end', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-'))
   t.teardown(() => rm(folder, { recursive: true }))
   const path = join(folder, 'a.log')
   await writeFile(path, patterned(20))
+  const upload = new RecordingUpload()
+  const stream = open(upload, { partSize: 8, concurrency: 1 })
   const totals: unknown[] = []
-  const stream = open(new RecordingUpload(), { partSize: 8, concurrency: 1 })
   stream.on('progress', ({ total }: PartProgress) => totals.push(total))
-  const source = createReadStream(path, { highWaterMark: 8 })
-  source.once('data', () => writeFile(path, patterned(12), { flag: 'a' }).then(() => source.resume(), error => source.destroy(error)))
-  source.pause()
-  source.pipe(stream)
+  const third = new Promise(resolve => stream.on('progress', ({ part }: PartProgress) => { if (part === 3) resolve(part) }))
+  createReadStream(path).on('end', () => stream.write(patterned(12))).pipe(stream, { end: false })
+  while (stream.bytesWritten < 32) await idle()
+  await third
+  stream.end()
   await closed(stream)
-  t.same(stream.result?.size, stream.bytesWritten)
-  t.same(totals.at(-1), stream.bytesWritten)
+  t.same([stream.result?.size, totals.at(-2), totals.at(-1)], [32, undefined, 32])
 })
 
 t.test('PartWritable knows no size of a source that is none of the known kinds', async t => {
@@ -232,6 +233,7 @@ t.test('PartWritable waits for a part that does not hear the signal before it cl
   const upload = new RecordingUpload({ hold: ['put 1'], fail: { 'put 2': new StorageError('part failed') }, deaf: true, left: 'orphan' })
   const stream = open(upload)
   const second = upload.reached('put 2')
+  stream.on('progress', () => t.fail('is no progress any more'))
   stream.end(patterned(10))
   const end = closed(stream)
   await second
@@ -239,7 +241,7 @@ t.test('PartWritable waits for a part that does not hear the signal before it cl
   t.same(upload.calls, ['begin', 'put 1 0+4', 'put 2 4+4'])
   upload.release('put 1')
   t.match(await end, { message: 'part failed', remote: 'orphan' })
-  t.same(upload.calls.at(-1), 'abort')
+  t.same([upload.calls.at(-1), stream.bytesStored], ['abort', 4])
 })
 
 t.test('PartWritable keeps the first error when the clean-up fails', async t => {
@@ -323,6 +325,19 @@ for (const { step, length, trace } of [
   })
 }
 
+t.test('PartWritable destroyed in a begin that succeeds all the same puts nothing', async t => {
+  const upload = new RecordingUpload({ hold: ['begin'], deaf: true })
+  const stream = open(upload)
+  const beginning = upload.reached('begin')
+  const end = closed(stream)
+  stream.end(patterned(5))
+  await beginning
+  stream.destroy()
+  upload.release('begin')
+  await end
+  t.same(upload.calls, ['begin', 'abort'])
+})
+
 t.test('PartWritable destroyed at any moment ends in a known state, with nothing running', async t => {
   const turns = fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 10, maxLength: 10 })
   const failing = fc.constantFrom('none', 'begin', 'put 2', 'complete')
@@ -361,7 +376,7 @@ t.test('PartWritable destroyed after finish does nothing', async t => {
   stream.destroy(new Error('too late'))
   await stream[Symbol.asyncDispose]()
   t.same(upload.calls.at(-1), 'complete 5')
-  t.same([stream.result?.size, stream.remote], [5, 'stored'])
+  t.same([stream.result?.size, stream.remote, upload.signal?.aborted], [5, 'stored', false])
 })
 
 t.test('PartWritable calls back the write that waits for a part when it is destroyed', async t => {
@@ -443,6 +458,12 @@ t.test('PartWritable under a budget that has room for no second buffer still end
   await store([data], open(upload, { budget, concurrency: 4 }))
   t.ok(upload.stored.equals(data))
   t.same([upload.mostAtOnce, budget.inUse, budget.waiting], [1, 100, 0])
+})
+
+t.test('PartWritable with a budget below one part still ends', async t => {
+  const upload = new RecordingUpload({ turns: [1, 1, 1, 1] })
+  await store([patterned(10)], open(upload, { budget: new ByteBudget({ limit: 1 }) }))
+  t.same(upload.calls, ['begin', 'put 1 0+4', 'put 2 4+4', 'put 3 8+2 last', 'complete 10'])
 })
 
 t.test('PartWritable goes on with another buffer as soon as the budget grants one', async t => {

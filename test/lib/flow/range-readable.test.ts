@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import fc from 'fast-check'
 import t from 'tap'
 import { ByteBudget } from '../../../lib/bytes/byte-budget.ts'
-import { DigestMismatchError, NetworkError, NotFoundError, ServerError, ThrottledError } from '../../../lib/errors.ts'
+import { AbortError, DigestMismatchError, NetworkError, NotFoundError, ServerError, ThrottledError } from '../../../lib/errors.ts'
 import type { RangeReadableOptions, Resumption, Verifier } from '../../../lib/flow/range-readable.ts'
 import { RangeReadable } from '../../../lib/flow/range-readable.ts'
 import type { Info } from './support/memory-object.ts'
@@ -63,6 +63,14 @@ t.test('RangeReadable ends at once for an empty object', async t => {
   }
 })
 
+t.test('RangeReadable reads the body of an empty object to its end, and allows it no bytes', async t => {
+  const object = new MemoryObject(Buffer.alloc(0))
+  await buffer(open(object))
+  t.same(object.bodies.map(body => body.readableEnded), [true])
+  const falsify = (): { body: Readable } => ({ body: Readable.from([patterned(1)]) })
+  await t.rejects(buffer(open(new MemoryObject(Buffer.alloc(0), { falsify }))), { code: 'RangeMismatch' })
+})
+
 t.test('RangeReadable fails where start lies behind the object', async t => {
   await t.rejects(buffer(open(new MemoryObject(patterned(5)), { start: 5, subject: '"a"' })), { code: 'InvalidRange', message: 'Cannot read "a" as it has 5 bytes: start was 5' })
   await t.rejects(buffer(open(new MemoryObject(Buffer.alloc(0)), { start: 1 })), { code: 'InvalidRange' })
@@ -85,6 +93,29 @@ t.test('RangeReadable resumes from the first missing byte when a body breaks off
   t.same(object.opens, ['0-', '3-24 if "1"', '3-24 if "1"'])
   t.match(resumptions, [{ offset: 3, cause: cut, attempt: 1 }, { offset: 3, cause: { message: 'The body ended 22 bytes early' }, attempt: 2 }])
   t.same(clock.waits, [100, 200])
+})
+
+t.test('RangeReadable resumes after a body that failed before anybody looked at it', async t => {
+  const bodies = [Readable.from([]).destroy(cut)]
+  const object = new MemoryObject(patterned(5), { falsify: () => bodies.splice(0).map(body => ({ body }))[0] ?? {} })
+  t.same(await buffer(open(object)), patterned(5))
+})
+
+t.test('RangeReadable does not resume when all bytes were there before the body broke off', async t => {
+  async function * body (): AsyncGenerator<Buffer> {
+    yield patterned(5)
+    throw cut
+  }
+  const clock = new QuickClock()
+  const object = new MemoryObject(patterned(5), { falsify: () => ({ body: Readable.from(body()) }) })
+  t.same(await buffer(open(object, { clock })), patterned(5))
+  t.same([object.opens, clock.waits], [['0-9'], []])
+})
+
+t.test('RangeReadable does not resume a body that was aborted on purpose', async t => {
+  const object = new MemoryObject(patterned(5), { faults: [{ after: 2, error: new AbortError('client closed') }] })
+  await t.rejects(buffer(open(object)), { name: 'AbortError', cause: 'client closed' })
+  t.same(object.opens, ['0-9'])
 })
 
 t.test('RangeReadable heals any cuts at any place, for any layout of ranges', async t => {

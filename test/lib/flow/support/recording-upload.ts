@@ -18,6 +18,7 @@ export class RecordingUpload extends Steps implements PartUpload<string, Stored>
   readonly #left: RemoteState
   cause: Error | undefined
   info: UploadInfo | undefined
+  signal: AbortSignal | undefined
 
   constructor (options: RecordingUploadOptions = {}) {
     super(options)
@@ -31,6 +32,7 @@ export class RecordingUpload extends Steps implements PartUpload<string, Stored>
 
   async begin (info: UploadInfo, signal: AbortSignal): Promise<void> {
     this.info = info
+    this.signal = signal
     await this.run('begin', '', signal)
   }
 
