@@ -132,7 +132,7 @@ export class ContentStore {
     for (const { blob } of content.slices) {
       if (--blob.references > 0) continue
       this.#blobs.delete(blob.id)
-      if (isFile(blob)) void rm(this.#path(blob.id), { force: true }).catch(() => {})
+      if (isFile(blob)) rm(this.#path(blob.id), { force: true }).catch(() => {})
     }
   }
 

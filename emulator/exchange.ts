@@ -74,7 +74,8 @@ export class Exchange {
   /** Reads the rest of the request body and throws it away. */
   async drain (): Promise<void> {
     if (this.#request.readableEnded) return
-    for await (const chunk of this.body()) void chunk
+    const body = this.body()
+    while ((await body.next()).done !== true) continue
   }
 
   async delay (milliseconds: number): Promise<void> {

@@ -32,9 +32,11 @@ export class EmulatorServer {
     this.#clock = clock
     this.#server = createServer({ maxHeaderSize: MAX_HEADER_SIZE, requestTimeout: 0, keepAliveTimeout: 60_000, noDelay: true })
     this.#server.on('connection', (socket: Socket) => this.#countConnection(socket))
-    this.#server.on('request', (request, response) => void this.#serve(request, response))
-    // Without a listener Node would send 100 Continue, which R2 does not.
-    this.#server.on('checkContinue', (request, response) => void this.#serve(request, response))
+    const serve = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#serve(request, response).catch(() => response.destroy())
+    }
+    this.#server.on('request', serve)
+    this.#server.on('checkContinue', serve) // without a listener Node would send 100 Continue, which R2 does not
   }
 
   async listen (port: number, host: string): Promise<string> {

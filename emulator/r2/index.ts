@@ -71,7 +71,8 @@ export interface R2Emulator {
   readonly accountId: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
-  readonly sessionToken: string | undefined
+  /** Only when it was given. */
+  readonly sessionToken?: string
   /** The first of the buckets. */
   readonly bucket: string
   readonly state: R2Inspector
@@ -109,7 +110,15 @@ export async function startR2 (options: R2Options, contents: ContentStore, recor
   return {
     prefix: PREFIX,
     service,
-    at: origin => describeR2({ endpoint: `${origin}/${PREFIX}`, accountId, accessKeyId, secretAccessKey, sessionToken, bucket, state: inspector })
+    at: origin => describeR2({
+      endpoint: `${origin}/${PREFIX}`,
+      accountId,
+      accessKeyId,
+      secretAccessKey,
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+      bucket,
+      state: inspector
+    })
   }
 }
 
