@@ -1,4 +1,5 @@
 import { hash, subtle } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 import pLimit from 'p-limit'
 import { KiB } from '../bytes/sizes.ts'
 
@@ -8,14 +9,15 @@ import { KiB } from '../bytes/sizes.ts'
  */
 export const OFF_THREAD_MINIMUM = 64 * KiB
 
-// Each hash in the pool holds a copy of its input, and the pool's 4 threads also serve the file system and DNS.
-const limit = pLimit(2)
+// Each hash in the pool holds a copy of its input, and one core is the main thread's: on two cores a second hash at the
+// same time would be memory without speed. The pool's 4 threads also serve the file system and DNS.
+const limit = pLimit(Math.max(1, Math.min(3, availableParallelism() - 1)))
 
 /**
  * SHA-256 of a whole buffer in lower-case hex, off the main thread when it is 64 KiB or larger: an 8 MiB part blocks the
  * event loop while it is copied (0.4 ms, or 2.4 ms if the memory is fresh) and not while it is hashed (4.6 ms). WebCrypto
- * copies what it hashes and no more than two run at once in a process, so the peak is twice the largest buffer on top of
- * the callers' own. Do not write to `bytes` before the promise settles: a waiting one has not been copied yet.
+ * copies what it hashes and at most three run at once in a process, one less than there are cores, so the peak is that many
+ * times the largest buffer on top of the callers' own. Do not write to `bytes` before the promise settles: a waiting one has not been copied yet.
  */
 export async function sha256Hex (bytes: Uint8Array): Promise<string> {
   if (bytes.byteLength < OFF_THREAD_MINIMUM) return hash('sha256', bytes)
