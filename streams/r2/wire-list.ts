@@ -81,7 +81,7 @@ export function listBuckets (options: { prefix?: string } = {}, token?: string):
     query,
     read: async response => {
       const { records } = await readXml(response, 'ListAllMyBucketsResult', action, ListBuckets.name)
-      const entries = records('Buckets.Bucket').map(record => ({ name: record['Name'] ?? '', created: readDate(record['CreationDate']) }))
+      const entries = records('Bucket').map(record => ({ name: record['Name'] ?? '', created: readDate(record['CreationDate']) }))
       return { entries, next: response.headers['cf-is-truncated'] === 'true' ? response.headers['cf-next-continuation-token'] : undefined }
     }
   }

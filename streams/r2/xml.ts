@@ -14,51 +14,57 @@ export interface XmlDocument {
   root: string
   /** Texts of the elements below the root. */
   values: XmlRecord
-  /** Repeated elements below the root, by their path, such as `Contents` or `Buckets.Bucket`. */
-  records (path: string): XmlRecord[]
+  /** The repeated elements of a listing by their name, such as `Contents`. */
+  records (name: string): XmlRecord[]
 }
 
 /**
- * The elements that repeat a thousand times in a page. The parser hands them over unparsed, and `readRecord` takes
- * them apart: five times faster than building the tree (14 ms to 2.5 ms for a page of 1,000 keys).
+ * The flat elements that repeat a thousand times in a page, by document. They are cut out before the parser sees the
+ * text and read on their own: building the tree of them takes ten times as long (14 ms for a page of 1,000 keys).
  */
-const RECORDS = [
-  'ListBucketResult.Contents', 'ListBucketResult.CommonPrefixes', 'ListPartsResult.Part',
-  'ListMultipartUploadsResult.Upload', 'ListMultipartUploadsResult.CommonPrefixes', 'DeleteResult.Deleted', 'DeleteResult.Error',
-  'ListAllMyBucketsResult.Buckets.Bucket'
-]
+const RECORDS: Readonly<Record<string, readonly string[]>> = {
+  ListBucketResult: ['Contents', 'CommonPrefixes'],
+  ListPartsResult: ['Part'],
+  ListMultipartUploadsResult: ['Upload', 'CommonPrefixes'],
+  DeleteResult: ['Deleted', 'Error'],
+  ListAllMyBucketsResult: ['Bucket']
+}
 
-const parser = new XMLParser({
-  ignoreAttributes: true,
-  ignoreDeclaration: true,
-  parseTagValue: false,
-  trimValues: false,
-  processEntities: false,
-  stopNodes: RECORDS
-})
+const parser = new XMLParser({ ignoreAttributes: true, ignoreDeclaration: true, parseTagValue: false, trimValues: false, processEntities: false })
 
 const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: '@', suppressEmptyNode: true })
 
 /** @throws {StorageError} with code `MalformedAnswer` (temporary: an answer may break off), also for a `DOCTYPE`. */
 export function parseXml (text: string): XmlDocument {
-  const [root, content] = parseTree(text)
-  return {
-    root,
-    values: isTree(content) ? texts(content) : {},
-    records: path => listed(path.split('.').reduce<unknown>(below, content)).map(readRecord)
-  }
-}
-
-function isTree (content: unknown): content is Record<string, unknown> {
-  return typeof content === 'object' && content !== null
-}
-
-function below (content: unknown, name: string): unknown {
-  return isTree(content) ? content[name] : undefined
-}
-
-function parseTree (text: string): [root: string, content: unknown] {
   if (text.includes('<!DOCTYPE')) throw malformed('it declares a document type')
+  const cut = new Map<string, string[]>()
+  const envelope = cutRecords(text, cut)
+  const [root, content] = parseEnvelope(envelope)
+  return { root, values: texts(content), records: name => (cut.get(name) ?? []).map(readRecord) }
+}
+
+/** The text without its records, which go into `cut` by the names of their elements. */
+function cutRecords (text: string, cut: Map<string, string[]>): string {
+  const names = RECORDS[/<([A-Za-z]+)/.exec(text)?.[1] ?? ''] ?? []
+  return names.reduce((rest, name) => {
+    const records: string[] = []
+    cut.set(name, records)
+    const pieces: string[] = []
+    const open = `<${name}>`
+    const close = `</${name}>`
+    let from = 0
+    for (let start = rest.indexOf(open); start !== -1; start = rest.indexOf(open, from)) {
+      const end = rest.indexOf(close, start)
+      if (end === -1) throw malformed(`<${name}> is not closed`)
+      pieces.push(rest.slice(from, start))
+      records.push(rest.slice(start + open.length, end))
+      from = end + close.length
+    }
+    return from === 0 ? rest : pieces.join('') + rest.slice(from)
+  }, text)
+}
+
+function parseEnvelope (text: string): [root: string, content: unknown] {
   let tree: Record<string, unknown>
   try {
     tree = parser.parse(text) as Record<string, unknown>
@@ -80,17 +86,13 @@ function malformed (why: string, cause?: unknown): StorageError {
   return new StorageError(`The answer is not the XML that was expected: ${why}`, { code: 'MalformedAnswer', temporary: true, cause })
 }
 
-function texts (content: Record<string, unknown>): XmlRecord {
+function texts (content: unknown): XmlRecord {
   const values: XmlRecord = {}
+  if (typeof content !== 'object' || content === null) return values
   for (const [name, value] of Object.entries(content)) {
     if (typeof value === 'string') values[name] = decodeEntities(value)
   }
   return values
-}
-
-function listed (value: unknown): string[] {
-  if (Array.isArray(value)) return value.filter(item => typeof item === 'string')
-  return typeof value === 'string' ? [value] : []
 }
 
 const ELEMENT = /<([A-Za-z0-9]+)(?:\/>|>([^<]*)<\/\1>)/g
