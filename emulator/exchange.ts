@@ -127,10 +127,11 @@ export class Exchange {
     for await (const chunk of body) {
       const sent = this.#entry.bytesOut
       await this.#write(flipped(chunk, flipAt - sent).subarray(0, stopAt - sent))
+      if (change !== undefined && this.#entry.bytesOut >= changeAt) {
+        await change()
+        change = undefined
+      }
       if (this.#entry.bytesOut >= stopAt) await this.#stop()
-      if (change === undefined || this.#entry.bytesOut < changeAt) continue
-      await change()
-      change = undefined
     }
   }
 

@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /** The folders of this process that still stand. One set of listeners serves all of them, and only while there are any. */
 const standing = new Set<string>()
 
-/** Creates a folder that only this user can open (mode 0700) and that goes with the process, whatever ends it but SIGKILL. */
+/**
+ * Creates a folder that only this user can open (mode 0700) and that goes with the process: when it exits, or when SIGINT
+ * or SIGTERM ends it and nobody else listens.
+ */
 export function createTemporaryFolder (): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-emulator-'))
   if (standing.size === 0) listen()
@@ -23,7 +26,8 @@ export function removeTemporaryFolder (folder: string): void {
 
 function listen (): void {
   process.on('exit', removeAll)
-  for (const signal of SIGNALS) process.on(signal, endBySignal)
+  // First in line, so that whoever counts the other listeners to decide whether to end the process does not count this one.
+  for (const signal of SIGNALS) process.prependListener(signal, endBySignal)
 }
 
 function unlisten (): void {
@@ -36,8 +40,12 @@ function removeAll (): void {
 }
 
 function endBySignal (signal: NodeJS.Signals): void {
-  // Who else listens decides whether the process ends; if it does, 'exit' cleans up.
-  if (process.listenerCount(signal) > 1) return
+  process.off(signal, endBySignal)
+  if (process.listenerCount(signal) > 0) {
+    // They may go on and still want what is stored; if they end the process, 'exit' cleans up.
+    setImmediate(() => { if (standing.size > 0) process.prependListener(signal, endBySignal) })
+    return
+  }
   removeAll()
   process.kill(process.pid, signal)
 }
