@@ -31,7 +31,11 @@ export function backoffMs (policy: RetryPolicy, attempt: number, random: number)
 export function waitBeforeRetry (error: StorageError, attempt: number, policy: RetryPolicy, random: number): number | undefined {
   if (!error.temporary || attempt > policy.retries) return undefined
   if (error.retryAfterMs === undefined) return backoffMs(policy, attempt, random)
-  return Math.min(error.retryAfterMs, policy.maxMs) + random * Math.min(policy.initialMs, 250)
+  return askedWaitMs(error, policy) + random * Math.min(policy.initialMs, 250)
+}
+
+function askedWaitMs (error: StorageError, policy: RetryPolicy): number {
+  return Math.min(error.retryAfterMs ?? 0, policy.maxMs)
 }
 
 /** Outermost of the layers that send: each attempt passes the breaker and the rate limit and is signed anew. */
@@ -52,7 +56,11 @@ async function attempts<T, R> (call: Call<T>, options: RetryOptions, send: (atte
       if (error instanceof CircuitOpenError && earlier !== undefined) throw givenUp(earlier, attempt - 1, options.clock.now() - started)
       const policy = options.policyFor(error)
       const wait = waitBeforeRetry(error, attempt, policy, options.clock.random())
-      if (wait === undefined) throw givenUp(error, attempt, options.clock.now() - started)
+      if (wait === undefined) {
+        // This call is over, but what the service asked for holds for the others.
+        if (error.temporary) options.gate.close(askedWaitMs(error, policy))
+        throw givenUp(error, attempt, options.clock.now() - started)
+      }
       options.logger.warn({ operation: call.operation.description.name, ...call.operation.subject, attempt, waitMs: Math.round(wait), error: error.message }, 'Retrying')
       if (error instanceof ThrottledError || error.retryAfterMs !== undefined) options.gate.close(wait)
       await options.clock.sleep(wait, call.signal)
@@ -67,10 +75,14 @@ function givenUp (error: StorageError, attempts: number, elapsedMs: number): Sto
   return error
 }
 
+/** `Date.parse` takes nearly any text with a digit in it for a date. */
+const HTTP_DATE = /^\s*[A-Z][a-z]+, \d/
+
 /** `Retry-After` in its two forms, seconds or an HTTP date; undefined when absent or unreadable. */
 export function parseRetryAfter (value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined
   if (/^\s*\d+(\.\d+)?\s*$/.test(value)) return Number(value) * 1000
+  if (!HTTP_DATE.test(value)) return undefined
   const date = Date.parse(value)
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
