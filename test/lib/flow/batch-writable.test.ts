@@ -107,6 +107,20 @@ t.test('BatchWritable aborts what is in flight when it is destroyed', async t =>
   t.same(batches.calls, ['run 1 2', 'run 1 aborted'])
 })
 
+t.test('BatchWritable closes only after a batch that does not hear the signal', async t => {
+  const batches = new Batches({ hold: ['run 1'], deaf: true })
+  const stream = open(batches, { batchSize: 1 })
+  const running = batches.reached('run 1')
+  stream.write(1)
+  await running
+  stream.destroy()
+  await idle()
+  t.notOk(stream.closed)
+  batches.release('run 1')
+  await closed(stream)
+  t.same(stream.succeeded, 1)
+})
+
 t.test('BatchWritable aborts with the reason of its signal, and sends nothing where that came first', async t => {
   const batches = new Batches()
   const stream = open(batches, { signal: AbortSignal.abort('gone') })

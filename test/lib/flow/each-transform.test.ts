@@ -82,6 +82,19 @@ t.test('EachTransform aborts what is in flight when it is destroyed, and waits f
   t.same(heads.calls, ['head 1', 'head 1 aborted'])
 })
 
+t.test('EachTransform closes only after an item that does not hear the signal', async t => {
+  const heads = new Heads({ hold: ['head 1'], deaf: true })
+  const stream = open(heads)
+  const running = heads.reached('head 1')
+  stream.write(1)
+  await running
+  stream.destroy()
+  await idle()
+  t.notOk(stream.closed)
+  heads.release('head 1')
+  t.same(await closed(stream), undefined)
+})
+
 t.test('EachTransform runs nothing with a signal that has aborted', async t => {
   const heads = new Heads()
   const stream = open(heads, { signal: AbortSignal.abort('gone') })

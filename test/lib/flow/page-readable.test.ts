@@ -65,7 +65,8 @@ t.test('PageReadable fails where the service answers with the cursor it was give
 })
 
 t.test('PageReadable compares cursors by what they hold', async t => {
-  const fetchPage = async (): Promise<Page<string, { key: string }>> => ({ entries: ['a'], next: { key: 'a' } })
+  let calls = 0
+  const fetchPage = async (): Promise<Page<string, { key: string }>> => ({ entries: ['a'], next: calls++ > 5 ? undefined : { key: 'a' } })
   await t.rejects(new PageReadable({ fetchPage }).toArray(), { code: 'EndlessListing' })
 })
 
