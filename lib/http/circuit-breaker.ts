@@ -15,11 +15,13 @@ export interface CircuitBreakerOptions {
 type State =
   | { phase: 'closed', failures: number, lastFailureAt: number }
   | { phase: 'open', until: number }
-  | { phase: 'half-open', successes: number, probing: boolean }
+  /** Only requests that entered after `since` are probes. */
+  | { phase: 'half-open', successes: number, probing: boolean, since: number }
 
 /**
  * Closed, open, half-open. Requests that overlap fail together and tell of one trouble: a failure counts only when its
- * request began after the failure before it, else four parts in flight would open the breaker at one hiccup.
+ * request began after the failure before it, else four parts in flight would open the breaker at one hiccup. Requests
+ * that began before it opened say nothing of the time after.
  * Throttling is the gate's matter, and a refusal (4xx) proves that the service is well.
  */
 export class CircuitBreaker {
@@ -44,7 +46,7 @@ export class CircuitBreaker {
     const state = this.#state
     if (state.phase === 'open') {
       if (this.#clock.now() < state.until) throw openError(state.until - this.#clock.now())
-      this.#state = { phase: 'half-open', successes: 0, probing: true }
+      this.#state = { phase: 'half-open', successes: 0, probing: true, since: this.#sequence }
     } else if (state.phase === 'half-open') {
       if (state.probing) throw openError(this.#options.resetMs)
       state.probing = true
@@ -52,20 +54,20 @@ export class CircuitBreaker {
     return ++this.#sequence
   }
 
-  succeeded (): void {
+  succeeded (enteredAt: number): void {
     const state = this.#state
     if (state.phase === 'closed') state.failures = 0
-    if (state.phase !== 'half-open') return
+    if (state.phase !== 'half-open' || enteredAt <= state.since) return
     state.probing = false
     if (++state.successes >= this.#options.successThreshold) {
-      this.#state = { phase: 'closed', failures: 0, lastFailureAt: 0 }
+      this.#state = { phase: 'closed', failures: 0, lastFailureAt: this.#sequence }
       this.#logger.info({}, 'Circuit breaker closed')
     }
   }
 
   failed (enteredAt: number): void {
     const state = this.#state
-    if (state.phase === 'half-open') return this.#open()
+    if (state.phase === 'half-open' && enteredAt > state.since) return this.#open()
     if (state.phase !== 'closed' || enteredAt <= state.lastFailureAt) return
     state.failures++
     state.lastFailureAt = this.#sequence
@@ -73,8 +75,8 @@ export class CircuitBreaker {
   }
 
   /** The request ended without saying anything about the service, as by an abort. */
-  withdrew (): void {
-    if (this.#state.phase === 'half-open') this.#state.probing = false
+  withdrew (enteredAt: number): void {
+    if (this.#state.phase === 'half-open' && enteredAt > this.#state.since) this.#state.probing = false
   }
 
   #open (): void {
@@ -93,7 +95,7 @@ export function circuitBreaker (breaker: CircuitBreaker): Layer {
     const enteredAt = breaker.enter()
     try {
       const result = await next(call)
-      breaker.succeeded()
+      breaker.succeeded(enteredAt)
       return result
     } catch (error) {
       report(breaker, error, enteredAt)
@@ -104,6 +106,6 @@ export function circuitBreaker (breaker: CircuitBreaker): Layer {
 
 function report (breaker: CircuitBreaker, error: unknown, enteredAt: number): void {
   if (error instanceof ServerError || error instanceof NetworkError || error instanceof TimeoutError) return breaker.failed(enteredAt)
-  if (error instanceof Error && 'status' in error && error.status !== undefined) return breaker.succeeded()
-  breaker.withdrew()
+  if (error instanceof Error && 'status' in error && error.status !== undefined) return breaker.succeeded(enteredAt)
+  breaker.withdrew(enteredAt)
 }
