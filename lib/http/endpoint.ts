@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.ts'
+import { redactUrl } from '../secret.ts'
 
 /** Where requests go: `https://host:port` and the path before every key, without a slash at its end. */
 export interface Endpoint {
@@ -25,7 +26,13 @@ export function parseEndpoint (endpoint: string | URL, name: string): Endpoint {
 function toUrl (endpoint: string | URL, name: string): URL {
   try {
     return new URL(endpoint)
-  } catch (cause) {
-    throw new ConfigurationError(`Cannot use ${name} as it must be an absolute URL: received ${JSON.stringify(String(endpoint))}`, { cause })
+  } catch {
+    // Without the cause, which prints the text as it came.
+    throw new ConfigurationError(`Cannot use ${name} as it must be an absolute URL: received ${JSON.stringify(withoutSecrets(String(endpoint)))}`)
   }
+}
+
+/** A password that made the URL unreadable, or a signature in its query, must not end in a log. */
+function withoutSecrets (text: string): string {
+  return redactUrl(text).replace(/[^/]*@/, '[redacted]@')
 }
