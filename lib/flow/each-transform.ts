@@ -30,7 +30,7 @@ export class EachTransform<Item, Result extends object> extends Transform {
   readonly #yieldErrors: boolean
   readonly #cancel = new AbortController()
   readonly #stopListening: () => void
-  readonly #queue: Promise<void>[] = []
+  readonly #queue: { delivered: Promise<void> }[] = []
   #tail: Promise<void> = Promise.resolve()
 
   constructor (runner: EachRunner<Item, Result>, { concurrency = 4, onError = 'stop', signal }: EachTransformOptions = {}) {
@@ -47,9 +47,9 @@ export class EachTransform<Item, Result extends object> extends Transform {
 
   override _transform (item: Item, _encoding: BufferEncoding, done: Done): void {
     this.#tail = this.#deliver(this.#run(item), this.#tail)
-    this.#queue.push(this.#tail)
+    this.#queue.push({ delivered: this.#tail })
     if (this.#queue.length < this.#concurrency) return done()
-    this.#queue[0]?.then(() => done(), done)
+    this.#queue[0]?.delivered.then(() => done(), done)
   }
 
   override _flush (done: Done): void {

@@ -165,7 +165,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
     this.#filling = undefined
     const part = { number: this.#shipped + 1, offset: this.#shipped * this.#partSize, bytes: buffer.bytes(), last }
     this.#shipped++
-    this.#track(this.#sendPart(part, buffer))
+    this.#remember(this.#sendPart(part, buffer))
   }
 
   /** Never rejects: a part that fails destroys the stream at once, and so the parts beside it. */
@@ -213,11 +213,11 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
     const last = this.#filling ?? await this.#nextBuffer(memory, 0)
     this.#cancel.signal.throwIfAborted()
     const send = this.#shipped === 0 ? this.#upload.putWhole?.bind(this.#upload) : undefined
-    if (send !== undefined) return await this.#track(this.#putWhole(last.bytes(), send))
+    if (send !== undefined) return await this.#remember(this.#putWhole(last.bytes(), send)).done
     await this.#ship(last, true)
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
     this.#cancel.signal.throwIfAborted()
-    await this.#track(this.#complete())
+    await this.#remember(this.#complete()).done
   }
 
   async #putWhole (bytes: Buffer, send: (bytes: Buffer, signal: AbortSignal) => Promise<Result>): Promise<void> {
@@ -242,10 +242,10 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   }
 
   /** Remembers what has to be waited for before a clean-up: a part still in flight could outlive an early abort. */
-  #track (work: Promise<void>): Promise<void> {
-    const settled = work.catch(() => undefined).finally(() => this.#inFlight.delete(settled)) // reported by who awaits work
+  #remember (work: Promise<void>): { done: Promise<void> } {
+    const settled = work.catch(() => undefined).finally(() => this.#inFlight.delete(settled)) // reported by who awaits it
     this.#inFlight.add(settled)
-    return work
+    return { done: work }
   }
 
   async #cleanUp (cause: Error): Promise<void> {

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { ByteBudget } from '../../../lib/bytes/byte-budget.ts'
 import { PartMemory } from '../../../lib/flow/part-memory.ts'
-import { idle } from './support/streams.ts'
 
 t.test('PartMemory hands out as many buffers as it may, the first one small, and uses them again', t => {
   const memory = new PartMemory({ partSize: 100_000, buffers: 2 })
@@ -30,10 +29,10 @@ t.test('PartMemory gives back what was granted as it was closed', async t => {
   const release = budget.take(100)
   const memory = new PartMemory({ partSize: 50, buffers: 2, budget })
   memory.take(0)
-  memory.granted()
+  const granted = memory.granted()
   release()
   memory.close()
-  await idle()
+  await granted
   t.same([budget.inUse, budget.waiting], [0, 0])
 })
 
@@ -42,9 +41,9 @@ t.test('PartMemory leaves the queue when it is closed', async t => {
   budget.take(100)
   const memory = new PartMemory({ partSize: 50, buffers: 2, budget })
   memory.take(0)
-  memory.granted()
+  const granted = memory.granted()
   t.same(budget.waiting, 1)
   memory.close()
-  await idle()
+  await granted
   t.same([budget.inUse, budget.waiting], [100, 0])
 })
