@@ -36,7 +36,11 @@ export class EmulatorServer {
       this.#serve(request, response).catch(() => response.destroy())
     }
     this.#server.on('request', serve)
-    this.#server.on('checkContinue', serve) // without a listener Node would send 100 Continue, which R2 does not
+    // Without this listener Node would send 100 Continue whatever the service does.
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      if (this.#serviceOf(request.url ?? '/')?.answersContinue === true) response.writeContinue()
+      serve(request, response)
+    })
   }
 
   async listen (port: number, host: string): Promise<string> {
@@ -67,9 +71,13 @@ export class EmulatorServer {
     socket.once('close', () => this.#log.connectionClosed())
   }
 
+  #serviceOf (path: string): Service | undefined {
+    return this.#services.get(path.split('/', 2)[1] ?? '')
+  }
+
   async #serve (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const head = readHead(request)
-    const service = this.#services.get(head.path.split('/', 2)[1] ?? '')
+    const service = this.#serviceOf(head.path)
     if (service === undefined) {
       response.writeHead(404, { 'Content-Type': 'text/plain' })
       response.end(`No service of the emulator owns "${head.path}"\n`)

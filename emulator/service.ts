@@ -35,6 +35,8 @@ export interface ServiceError {
 /** A cloud's part of the emulator. The server reads, logs, breaks and writes; the service answers. */
 export interface Service {
   readonly name: string
+  /** Whether `Expect: 100-continue` gets its 100. */
+  readonly answersContinue: boolean
   /** Names the request, without looking at anything stored. */
   describe (head: RequestHead): Subject
   handle (exchange: Exchange): Promise<Answer>

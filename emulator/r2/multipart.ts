@@ -2,7 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Answer } from '../service.ts'
 import { bucketOf, type Call, quoted, uploadOf, xmlAnswer } from './call.ts'
-import { type Checksum, checksumElements, checksumHeaders, joinChecksums, requestedChecksum, startChecksum } from './checksums.ts'
+import {
+  type Checksum, checksumElements, checksumHeaders, claimedChecksum, compareChecksum, joinChecksums, requestedChecksum, startChecksum
+} from './checksums.ts'
 import { conditionsHold, readConditions } from './conditions.ts'
 import { copyResult, md5Of, openCopySource } from './copy.ts'
 import { checkCustomerKey, customerKeyHeaders, readCustomerKey } from './customer-key.ts'
@@ -94,15 +96,16 @@ export async function uploadPartCopy (call: Call): Promise<Answer> {
   return xmlAnswer(copyResult('CopyPartResult', part, part.uploaded), customerKeyHeaders(upload.customerKeyMd5))
 }
 
-/** A condition that fails ends the upload: its parts are gone. */
+/** A condition that fails ends the upload: its parts are gone. A checksum in the headers is that of the whole object. */
 export async function completeMultipartUpload (call: Call): Promise<Answer> {
   const { context, headers, exchange } = call
   const bucket = bucketOf(call)
-  const list = parsePartList(await receiveText(call))
+  const list = parsePartList(await receiveText(call, { checksum: 'elsewhere' }))
   const upload = await uploadOf(call, bucket)
   const parts = selectParts(list, upload, context.quirks)
   admitWrite(call)
   const checksum = await checksumOfUpload(upload, parts)
+  checkWholeChecksum(headers, checksum)
   if (!isOpen(bucket, upload)) throw noSuchUpload()
   const conditions = readConditions(headers)
   if (!conditionsHold(conditions, bucket.objects.get(identity(upload.key)))) {
@@ -173,6 +176,13 @@ async function checksumOfUpload (upload: Upload, parts: readonly Part[]): Promis
   const algorithm = upload.checksumAlgorithm
   if (algorithm === undefined) return undefined
   return joinChecksums(algorithm, parts.map(part => ({ value: part.checksum?.value ?? '', size: part.content.size })))
+}
+
+/** @throws {R2Error} 400 when the client joined its parts to something else */
+function checkWholeChecksum (headers: Call['headers'], found: Checksum | undefined): void {
+  if (found?.type !== 'FULL_OBJECT') return
+  const claimed = claimedChecksum(headers)
+  if (claimed?.algorithm === found.algorithm) compareChecksum(claimed, Buffer.from(found.value, 'base64'))
 }
 
 async function checksumOfCopy ({ context }: Call, { checksumAlgorithm }: Upload, content: Part['content']): Promise<Checksum | undefined> {

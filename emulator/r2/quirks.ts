@@ -20,6 +20,11 @@ export interface R2Quirks {
    * `Content-Encoding: gzip` is decompressed for a client that does not accept gzip, unless it is `no-transform`. On.
    */
   edgeGzip: boolean
+  /**
+   * `Expect: 100-continue` is never answered, so that whoever waits for it waits in vain: the AWS SDK for six seconds, with
+   * each body of 2 MiB or more, unless its `expectContinueHeader` is false. On.
+   */
+  noContinue: boolean
   /** Bodies in aws-chunked framing: `'refuse'` with 501 as R2 does, or `'decode'` them and check their trailers. */
   streamingPayloads: 'refuse' | 'decode'
   /** The ETag of a single body: its MD5, or a random token as before June 2023 (and faster, for benchmarks). */
@@ -33,6 +38,7 @@ export const DEFAULT_QUIRKS: Readonly<R2Quirks> = {
   keyWriteRate: false,
   partConcurrency: Infinity,
   edgeGzip: true,
+  noContinue: true,
   streamingPayloads: 'refuse',
   etags: 'md5'
 }

@@ -48,8 +48,11 @@ export async function receiveBody (call: Call, algorithm?: ChecksumAlgorithm): P
   }
 }
 
-/** Reads a small document whole. @throws {R2Error} 400 when it is too large or not what the headers said */
-export async function receiveText (call: Call): Promise<string> {
+/**
+ * Reads a small document whole; where a checksum in the headers is of something else than the document, `checksum` is `'elsewhere'`.
+ * @throws {R2Error} 400 when it is too large or not what the headers said
+ */
+export async function receiveText (call: Call, { checksum: owner = 'body' }: { checksum?: 'body' | 'elsewhere' } = {}): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of openBody(call).source) {
@@ -62,7 +65,7 @@ export async function receiveText (call: Call): Promise<string> {
   sha256?.update(bytes)
   sha256?.conclude()
   if (call.headers['content-md5'] !== undefined) checkContentMd5(call, createHash('md5').update(bytes).digest('hex'))
-  const checksum = await startRequestChecksum(call, undefined)
+  const checksum = owner === 'body' ? await startRequestChecksum(call, undefined) : undefined
   checksum?.digest.update(bytes)
   checksum?.conclude({})
   return bytes.toString('utf8')

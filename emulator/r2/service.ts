@@ -28,12 +28,14 @@ export interface R2ServiceOptions {
 
 export class R2Service implements Service {
   readonly name = 'r2'
+  readonly answersContinue: boolean
   readonly #prefix: string
   readonly #context: R2Context
   readonly #authenticator: Authenticator
 
   constructor ({ prefix, accountId, auth, quirks, contents, state }: R2ServiceOptions) {
     this.#prefix = prefix
+    this.answersContinue = !quirks.noContinue
     this.#context = { accountId, state, contents, quirks, writeRate: new WriteRate(quirks.keyWriteRate) }
     this.#authenticator = new Authenticator({ ...auth, streaming: quirks.streamingPayloads === 'decode' })
   }
