@@ -10,6 +10,7 @@ import type { Answer, RequestHead } from './service.ts'
 
 /** Slow bodies move in steps of this many milliseconds. */
 const PACE_MS = 50
+const PRINTABLE = /^[\x20-\x7e\t]*$/
 const BODILESS_STATUS: ReadonlySet<number> = new Set([204, 304])
 
 /** The client, or a fault, ended the connection: there is nobody left to answer. */
@@ -29,6 +30,7 @@ export class Exchange {
   readonly #entry: RequestEntry
   readonly #clock: Clock
   readonly #ended = new AbortController()
+  #end: Promise<void> | undefined
   #resume: (() => void) | undefined
   #watched = false
 
@@ -78,8 +80,15 @@ export class Exchange {
     while ((await body.next()).done !== true) continue
   }
 
+  /** Whether the connection is gone, so that there is nobody to answer. */
+  get ended (): boolean {
+    return this.#ended.signal.aborted || this.#request.socket.destroyed
+  }
+
   async delay (milliseconds: number): Promise<void> {
-    await this.#clock.sleep(milliseconds, this.#ended.signal)
+    const slept = this.#clock.sleep(milliseconds, this.#ended.signal).catch(() => {}) // cut short by the end: told below
+    await Promise.race([slept, this.#connectionEnd()])
+    if (this.#ended.signal.aborted) throw new ConnectionEnded()
   }
 
   /** Ends the connection at once, unkindly. */
@@ -90,9 +99,7 @@ export class Exchange {
 
   /** Never answers; comes back when the connection has ended. */
   async stall (): Promise<never> {
-    if (!this.#ended.signal.aborted) {
-      await new Promise<void>(resolve => this.#ended.signal.addEventListener('abort', () => resolve(), { once: true }))
-    }
+    await this.#connectionEnd()
     throw new ConnectionEnded()
   }
 
@@ -100,7 +107,9 @@ export class Exchange {
     const response = this.#response
     this.#entry.status = answer.status
     response.sendDate = false
-    response.writeHead(answer.status, { ...this.#lengthOf(answer), ...answer.headers, Date: new Date(this.now()).toUTCString() })
+    response.writeHead(answer.status, {
+      ...this.#lengthOf(answer), ...sendable(answer.headers), Date: new Date(this.now()).toUTCString()
+    })
     if (this.effects.reset === 'after-headers') {
       response.flushHeaders()
       await this.#flushed()
@@ -189,11 +198,27 @@ export class Exchange {
   /** Until all that was written has gone to the operating system. */
   async #flushed (): Promise<void> {
     if (this.#response.writableLength === 0 && this.#request.socket.writableLength === 0) return
-    await new Promise<void>(resolve => {
-      this.#ended.signal.addEventListener('abort', () => resolve(), { once: true })
-      this.#request.socket.write('', () => resolve())
-    })
+    await Promise.race([
+      new Promise<void>(resolve => { this.#request.socket.write('', () => resolve()) }),
+      this.#connectionEnd()
+    ])
   }
+
+  #connectionEnd (): Promise<void> {
+    this.#end ??= new Promise(resolve => {
+      if (this.#ended.signal.aborted) resolve()
+      else this.#ended.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    return this.#end
+  }
+}
+
+/** Header values as UTF-8, which Node wants to be given as Latin-1; what cannot be in a header becomes a space. */
+function sendable (headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, PRINTABLE.test(value)
+    ? value
+    // eslint-disable-next-line no-control-regex
+    : Buffer.from(value.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ')).toString('latin1')]))
 }
 
 function flipped (chunk: Buffer, at: number): Buffer {

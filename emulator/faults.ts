@@ -44,6 +44,8 @@ export interface FaultEffects {
   changeObject?: true | 'midway'
   /** Answers 200 with the service's error body of this code; the work is not done. */
   errorIn200?: string
+  /** DeleteObjects reports these keys as errors of this code, `InternalError` unless given, and leaves them. */
+  failKeys?: { keys: RegExp | readonly string[], code?: string }
   /** Waits before the request is served. */
   latencyMs?: number
   /** Slows both bodies of this request down. */
@@ -110,7 +112,7 @@ class ArmedFault implements FaultHandle {
     if (fault.operation !== undefined && ![fault.operation].flat().includes(operation)) return false
     if (fault.partNumber !== undefined && fault.partNumber !== partNumber) return false
     if (fault.key === undefined) return true
-    return typeof fault.key === 'string' ? fault.key === key : key !== undefined && new RegExp(fault.key, fault.key.flags.replace(/[gy]/g, '')).test(key)
+    return typeof fault.key === 'string' ? fault.key === key : key !== undefined && key.search(fault.key) !== -1
   }
 }
 

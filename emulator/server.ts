@@ -14,7 +14,6 @@ import type { Answer, RequestHead, Service } from './service.ts'
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
 /** Room for 8 KiB of metadata, encoded, and a long signature. */
 const MAX_HEADER_SIZE = 64 * KiB
-const RESET_WITHOUT_STATUS = 0
 
 export class EmulatorServer {
   readonly #services: ReadonlyMap<string, Service>
@@ -23,6 +22,7 @@ export class EmulatorServer {
   readonly #clock: Clock
   readonly #server: Server
   readonly #connectionIds = new WeakMap<Socket, number>()
+  readonly #serving = new Set<Promise<void>>()
 
   /** `services` by the first segment of the paths that they own. */
   constructor (services: ReadonlyMap<string, Service>, faults: FaultPlan, log: RequestLog, clock: Clock) {
@@ -33,7 +33,8 @@ export class EmulatorServer {
     this.#server = createServer({ maxHeaderSize: MAX_HEADER_SIZE, requestTimeout: 0, keepAliveTimeout: 60_000, noDelay: true })
     this.#server.on('connection', (socket: Socket) => this.#countConnection(socket))
     const serve = (request: IncomingMessage, response: ServerResponse): void => {
-      this.#serve(request, response).catch(() => response.destroy())
+      const served = this.#serve(request, response).catch(() => { response.destroy() }).finally(() => this.#serving.delete(served))
+      this.#serving.add(served)
     }
     this.#server.on('request', serve)
     // Without this listener Node would send 100 Continue whatever the service does.
@@ -58,12 +59,13 @@ export class EmulatorServer {
     return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`
   }
 
-  /** Cuts all connections and gives the port back. */
+  /** Cuts all connections, waits until nothing is being served any more, and gives the port back. */
   async close (): Promise<void> {
     await new Promise<void>(resolve => {
       this.#server.close(() => resolve())
       this.#server.closeAllConnections()
     })
+    await Promise.all(this.#serving)
   }
 
   #countConnection (socket: Socket): void {
@@ -92,8 +94,7 @@ export class EmulatorServer {
       await this.#answer(service, exchange)
       this.#log.end(entry) // before the client can see the end and ask the log
     } catch (error) {
-      if (error instanceof ConnectionEnded || response.destroyed || request.destroyed) entry.status ||= RESET_WITHOUT_STATUS
-      else await this.#answerDefect(service, exchange, response, error)
+      if (!(error instanceof ConnectionEnded) && !exchange.ended) await this.#answerDefect(service, exchange, response, error)
     }
   }
 

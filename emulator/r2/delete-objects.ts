@@ -1,6 +1,6 @@
 import type { Answer } from '../service.ts'
 import { bucketOf, type Call, xmlAnswer } from './call.ts'
-import { malformedXml } from './errors.ts'
+import { errorForStatus, malformedXml } from './errors.ts'
 import { MAX_DELETE_KEYS } from './limits.ts'
 import { receiveText } from './receive.ts'
 import { branch, childrenOf, document, leaf, parseDocument, textOf } from './xml.ts'
@@ -9,8 +9,17 @@ import { branch, childrenOf, document, leaf, parseDocument, textOf } from './xml
 export async function deleteObjects (call: Call): Promise<Answer> {
   const bucket = bucketOf(call)
   const keys = parseKeys(await receiveText(call))
-  for (const key of keys) await call.context.state.deleteObject(bucket, key)
-  return xmlAnswer(document('DeleteResult', keys.map(key => branch('Deleted', leaf('Key', key)))))
+  const failing = new Set(keys.filter(key => isToFail(key, call.exchange.effects.failKeys?.keys)))
+  const error = errorForStatus(500, call.exchange.effects.failKeys?.code)
+  for (const key of keys) if (!failing.has(key)) await call.context.state.deleteObject(bucket, key)
+  return xmlAnswer(document('DeleteResult', keys.map(key => failing.has(key)
+    ? branch('Error', leaf('Key', key), leaf('Code', error.code), leaf('Message', error.message))
+    : branch('Deleted', leaf('Key', key)))))
+}
+
+function isToFail (key: string, keys: RegExp | readonly string[] | undefined): boolean {
+  if (keys === undefined) return false
+  return keys instanceof RegExp ? key.search(keys) !== -1 : keys.includes(key)
 }
 
 function parseKeys (text: string): string[] {

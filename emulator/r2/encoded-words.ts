@@ -3,8 +3,7 @@
 const WORD = /=\?([^?\s]+)\?([bq])\?([^?\s]*)\?=/gi
 /** Blanks between two encoded-words belong to neither. */
 const BETWEEN_WORDS = /(\?=)[ \t]+(?==\?[^?\s]+\?[bq]\?)/gi
-// eslint-disable-next-line no-control-regex
-const ASCII = /^[\x00-\x7f]*$/
+const PLAIN = /^[\x20-\x7e\t]*$/
 /** A word is at most 75 characters; `=?UTF-8?B?` and `?=` take 12 of them, so 45 bytes fit. */
 const BYTES_PER_WORD = 45
 
@@ -21,7 +20,7 @@ export function decodeWords (value: string): string {
 }
 
 export function encodeWords (value: string): string {
-  if (ASCII.test(value)) return value
+  if (PLAIN.test(value)) return value
   const words: string[] = []
   let word = ''
   for (const character of value) {

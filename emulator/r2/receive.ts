@@ -73,9 +73,12 @@ export async function receiveText (call: Call, { checksum: owner = 'body' }: { c
 
 function checkLength (call: Call): void {
   const { contentLength } = call.exchange
-  if (contentLength === undefined) {
-    if (call.context.quirks.contentLengthRequired) throw new R2Error(411, 'MissingContentLength', 'You must provide the Content-Length HTTP header.')
-  } else if (contentLength > MAX_PUT_SIZE) throw entityTooLarge()
+  if (contentLength !== undefined) {
+    if (contentLength > MAX_PUT_SIZE) throw entityTooLarge()
+  } else if (call.context.quirks.contentLengthRequired) {
+    if (call.auth.payloadHash.startsWith('STREAMING-')) throw incompleteBody()
+    throw new R2Error(411, 'MissingContentLength', 'You must provide the Content-Length HTTP header.')
+  }
 }
 
 function openBody (call: Call): { source: AsyncIterable<Buffer>, trailers: () => Record<string, string> } {

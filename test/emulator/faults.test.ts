@@ -223,6 +223,17 @@ t.test('latency and bandwidth are waited for, by the clock', async t => {
   t.equal(total(), 4251)
 })
 
+t.test('some keys of DeleteObjects fail', async t => {
+  const client = await startClient(t)
+  await Promise.all(['a1', 'a2', 'b1'].map(key => client.put(key, 'x')))
+  client.emulator.faults.add({ operation: 'DeleteObjects', failKeys: { keys: /^a/g } })
+  const body = `<Delete>${['a1', 'a2', 'b1'].map(key => `<Object><Key>${key}</Key></Object>`).join('')}</Delete>`
+  const reply = await client.send({ method: 'POST', query: [['delete', '']], body })
+  t.match(reply.text, '<Error><Key>a1</Key><Code>InternalError</Code><Message>We encountered an internal error. Please try again.</Message></Error>')
+  t.match(reply.text, '<Deleted><Key>b1</Key></Deleted>')
+  t.same(client.emulator.r2.state.objects().map(object => object.key), ['a1', 'a2'])
+})
+
 t.test('a skewed server says so in Date and refuses honest signatures', async t => {
   const client = await startClient(t)
   const skew = 20 * 60_000

@@ -54,6 +54,24 @@ t.test('metadata goes in and comes out', async t => {
   t.same(client.emulator.r2.state.objects()[0]?.customMetadata, { color: 'blue', name: 'Grüße aus', ascii: 'plain' })
 })
 
+t.test('header values that are not ASCII come back as they were sent', async t => {
+  const client = await startClient(t)
+  const latin1 = (text: string): string => Buffer.from(text).toString('latin1')
+  const disposition = 'attachment; filename="€.txt"' // signed as text, sent as its UTF-8 bytes
+  await client.send({
+    method: 'PUT',
+    key: 'k',
+    body: 'x',
+    headers: { 'content-disposition': disposition, 'x-amz-meta-line': '=?utf-8?q?a=0Ab?=' },
+    edit: headers => ({ ...headers, 'content-disposition': latin1(disposition) })
+  })
+  const { headers } = await client.head('k')
+  t.equal(headers['content-disposition'], latin1(disposition))
+  t.equal(headers['x-amz-meta-line'], `=?UTF-8?B?${Buffer.from('a\nb').toString('base64')}?=`)
+  const query: Array<readonly [string, string]> = [['response-content-type', 'text/x\r\nx-injected: 1']]
+  t.equal((await client.send({ key: 'k', query })).headers['x-injected'], undefined)
+})
+
 t.test('metadata above 8192 bytes is refused', async t => {
   const client = await startClient(t)
   const put = async (size: number): Promise<string> => outcome(await client.put('k', 'x', { 'x-amz-meta-m': 'v'.repeat(size - 1) }))

@@ -94,6 +94,9 @@ t.test('small bodies stay in memory, large ones in a private folder that goes wi
   t.equal(listeners(), listenersBefore)
 })
 
+/** Without the hooks that a test runner gives to all processes below it: they listen to signals themselves. */
+const env = { ...process.env, NODE_OPTIONS: '' }
+
 /** Stores a large body, says where, and waits. */
 const PROGRAM = `
 import { ContentStore } from ${JSON.stringify(new URL('../../emulator/content-store.js', import.meta.url).href)}
@@ -103,13 +106,13 @@ console.log(store.folder)
 `
 
 t.test('the temporary folder goes when the process exits', async t => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', PROGRAM])
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', PROGRAM], { env })
   t.match(stdout, /sluice-emulator-/)
   t.notOk(existsSync(stdout.trim()))
 })
 
 t.test('the temporary folder goes with a signal, which still ends the process', async t => {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', `${PROGRAM}\nsetInterval(() => {}, 1000)`])
+  const child = spawn(process.execPath, ['--input-type=module', '-e', `${PROGRAM}\nsetInterval(() => {}, 1000)`], { env })
   const [line] = await once(child.stdout, 'data') as [Buffer]
   t.ok(existsSync(line.toString().trim()))
   child.kill('SIGTERM')
@@ -123,6 +126,28 @@ t.test('discarded bodies are counted and hashed, and read back as zeros', async 
   const put = await client.put('k', body)
   t.equal(put.headers['etag'], `"${createHash('md5').update(body).digest('hex')}"`)
   t.ok((await client.get('k')).bytes.equals(Buffer.alloc(300_000)))
+})
+
+t.test('a defect of the emulator itself is answered, and says what it is', async t => {
+  const folder = userFolder(t)
+  await session(folder, async client => {
+    rmSync(join(folder, 'blobs'), { recursive: true })
+    const reply = await client.put('k', randomBytes(100_000))
+    t.equal(outcome(reply), '500 InternalError')
+    t.match(reply.text, /Emulator defect: Error: ENOENT/)
+  })
+})
+
+t.test('close() does not wait for what never ends, and leaves no folder behind', async t => {
+  const emulator = await startEmulator()
+  const client = new Client(emulator)
+  emulator.faults.add({ operation: 'GetObject', stall: 'response' })
+  emulator.faults.add({ operation: 'PutObject', bytesPerSecond: 1 })
+  const asked = Promise.allSettled([client.get('k'), client.put('k', randomBytes(200_000))])
+  while (emulator.requests.inFlight('GetObject') + emulator.requests.inFlight('PutObject') < 2) await new Promise(resolve => setImmediate(resolve))
+  await emulator.close()
+  t.same((await asked).map(result => result.status), ['rejected', 'rejected'])
+  await client.agent.destroy()
 })
 
 t.test('only loopback addresses are served', async t => {
