@@ -15,5 +15,11 @@ export default [
       '@typescript-eslint/consistent-type-imports': 'error',
       'no-redeclare': 'off'
     }
+  },
+  { rules: { 'no-void': ['error', { allowAsStatement: true }] } },
+  {
+    // tap awaits its subtests by itself.
+    files: ['test/**/*.ts'],
+    rules: { '@typescript-eslint/no-floating-promises': 'off' }
   }
 ]

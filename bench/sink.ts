@@ -76,7 +76,10 @@ async function send (request: IncomingMessage, response: ServerResponse, { bytes
   const end = Math.min(range?.[2] === undefined || range[2] === '' ? size - 1 : Number(range[2]), size - 1)
   const headers = { etag: ETAG, 'content-length': end - start + 1, ...(range === null ? {} : { 'content-range': `bytes ${start}-${end}/${size}` }) }
   response.writeHead(range === null ? 200 : 206, headers)
-  if (request.method === 'HEAD') return void response.end()
+  if (request.method === 'HEAD') {
+    response.end()
+    return
+  }
   await pipeline(Readable.from(zeros(end - start + 1, bytesPerSecond), { objectMode: false }), response)
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FOLDER = join(ROOT, 'dist/readme')
 
 const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+const examples = await readdir(join(ROOT, 'examples'))
 const programs = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(match => match[1] as string)
 
 t.test('README has the programs that are tested here', async t => {
@@ -31,5 +32,13 @@ t.test('README programs run', async t => {
     await writeFile(file, program)
     const { stderr } = await run(process.execPath, [file], { cwd: work, env: { ...process.env, ...emulator.env() } })
     t.equal(stderr, '', `program ${index + 1} says nothing on stderr`)
+  }
+})
+
+t.test('examples run', async t => {
+  for (const example of examples) {
+    await using emulator = await startEmulator()
+    const { stderr } = await run(process.execPath, [join(ROOT, 'examples', example)], { env: { ...process.env, ...emulator.env() } })
+    t.equal(stderr, '', example)
   }
 })

@@ -1,11 +1,13 @@
-import { KiB } from './sizes.ts'
+import { KiB, MiB } from './sizes.ts'
 
 export const SMALLEST_MEMORY = 64 * KiB
+/** From here on the whole part at once: what is outgrown stays until the next garbage collection. */
+const DOUBLED_UP_TO = MiB
 
 export interface PartBufferOptions {
   /** How many bytes a whole part has. */
   partSize: number
-  /** Where the bytes go at first; grows by doubling, never beyond `partSize`. */
+  /** Where the bytes go at first; grows by doubling to 1 MiB, then to `partSize`. */
   memory: Buffer
   /** Hears how many bytes the memory grew by. */
   onGrow?: ((bytes: number) => void) | undefined
@@ -72,7 +74,7 @@ export class PartBuffer {
   #grow (needed: number): void {
     if (needed <= this.#memory.length) return
     let capacity = this.#memory.length
-    while (capacity < needed) capacity *= 2
+    while (capacity < needed) capacity = capacity < DOUBLED_UP_TO ? capacity * 2 : this.partSize
     const larger = Buffer.allocUnsafeSlow(Math.min(capacity, this.partSize))
     larger.set(this.bytes())
     this.#onGrow?.(larger.length - this.#memory.length)

@@ -19,7 +19,7 @@ export class PartMemory {
   readonly #budget: ByteBudget | undefined
   readonly #idle: PartBuffer[] = []
   readonly #held: Release[] = []
-  readonly #closed = new AbortController()
+  #closed: AbortController | undefined
   #count = 0
   #claim: Promise<void> | undefined
   #granted = 0
@@ -53,7 +53,7 @@ export class PartMemory {
   }
 
   close (): void {
-    this.#closed.abort()
+    this.#closed?.abort()
     this.#idle.length = 0
     for (const release of this.#held.splice(0)) release()
   }
@@ -81,9 +81,11 @@ export class PartMemory {
   }
 
   async #ask (budget: ByteBudget): Promise<void> {
+    this.#closed ??= new AbortController()
+    const { signal } = this.#closed
     try {
-      const release = await budget.acquire(this.#partSize, { signal: this.#closed.signal })
-      if (this.#closed.signal.aborted) return release()
+      const release = await budget.acquire(this.#partSize, { signal })
+      if (signal.aborted) return release()
       this.#held.push(release)
       this.#granted++
     } catch {

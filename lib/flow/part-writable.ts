@@ -112,8 +112,13 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
 
   override _destroy (error: Error | null, done: Done): void {
     this.#stopListening()
+    if (this.result !== undefined) {
+      this.#memory?.close()
+      this.#remote = 'stored'
+      return done(error)
+    }
     const cause = error ?? new AbortError(undefined, 'The stream was destroyed')
-    if (this.result === undefined) this.#cancel.abort(cause)
+    this.#cancel.abort(cause)
     this.#cleanUp(cause).then(() => done(error), () => done(error))
   }
 

@@ -11,6 +11,9 @@ import { quote } from './wire.ts'
 import { getObject, headObject } from './wire-objects.ts'
 import type { ObjectBody, R2ObjectInfo, Target } from './wire-objects.ts'
 
+/** R2A 9.3, and what newer Node versions have by themselves. */
+const HIGH_WATER_MARK = 65_536
+
 export interface ReadStreamOptions extends Conditions {
   /** Another bucket than the client's. */
   bucket?: string
@@ -24,6 +27,7 @@ export interface ReadStreamOptions extends Conditions {
   rangeSize?: number
   /** Compare the whole object with the digest that R2 holds. Default true; costs one pass of MD5 or CRC-64. */
   verify?: boolean
+  /** Default 65,536. */
   highWaterMark?: number
   signal?: AbortSignal
 }
@@ -48,7 +52,7 @@ export class R2ObjectReadable extends RangeReadable<R2ObjectInfo> {
       end: options.end,
       concurrency,
       rangeSize: options.rangeSize,
-      highWaterMark: options.highWaterMark,
+      highWaterMark: options.highWaterMark ?? HIGH_WATER_MARK,
       signal: options.signal,
       clock: connection.clock,
       subject: quote(target.key),
