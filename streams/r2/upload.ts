@@ -2,7 +2,7 @@ import { createDigest } from '../../lib/digest/digest.ts'
 import type { Digest, DigestAlgorithm } from '../../lib/digest/digest.ts'
 import { md5Base64 } from '../../lib/digest/part-digests.ts'
 import {
-  DigestMismatchError, NetworkError, NotFoundError, PreconditionFailedError, ServerError, StorageError, TimeoutError
+  AbortError, DigestMismatchError, NetworkError, NotFoundError, ServerError, StorageError, TimeoutError
 } from '../../lib/errors.ts'
 import type { RemoteState } from '../../lib/errors.ts'
 import type { Part, PartUpload } from '../../lib/flow/part-writable.ts'
@@ -12,7 +12,7 @@ import { compositeEtag, md5OfEtag } from './etag.ts'
 import type { Conditions, ObjectHeaders } from './headers.ts'
 import { multipartChecksumHeaders, seal, wholeChecksumHeaders } from './integrity.ts'
 import type { Integrity, PartReceipt } from './integrity.ts'
-import { quote } from './wire.ts'
+import { quote, readDate } from './wire.ts'
 import type { R2Operation } from './wire.ts'
 import { abortMultipartUpload, completeMultipartUpload, createMultipartUpload, uploadPart } from './wire-multipart.ts'
 import type { UploadTarget } from './wire-multipart.ts'
@@ -43,11 +43,14 @@ export interface UploadOptions extends ObjectHeaders, Conditions {
   digest?: DigestAlgorithm | undefined
 }
 
-/** A HEAD shows whole seconds, and the two clocks may differ by as much again. */
-const LAST_MODIFIED_SLACK_MS = 2000
+/** `Date` and `Last-Modified` show whole seconds. */
+const AGE_SLACK_MS = 2000
 
 /** What the end of Complete is known to be. */
 type Completion = 'not sent' | 'refused' | 'doubtful'
+
+/** What HEAD finds after a lost answer: our object, or not; undefined when it cannot tell. */
+type Found = R2ObjectInfo | 'none' | undefined
 
 /** One object on its way into R2: a single PUT when it fits in one part, else a multipart upload. */
 export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
@@ -58,6 +61,7 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   #digest: Digest | undefined
   #uploadId: string | undefined
   #completion: Completion = 'not sent'
+  #startedAt = 0
   #expectedEtag: string | undefined
 
   constructor (connection: R2Connection, target: Target, options: UploadOptions) {
@@ -72,7 +76,7 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   }
 
   async begin (_info: object, signal: AbortSignal): Promise<void> {
-    await this.#startDigest()
+    await this.#start()
     const create = createMultipartUpload(this.#target, this.#options, multipartChecksumHeaders(this.#options.integrity))
     const before = this.#tally.attempts
     this.#uploadId = await this.#execute(create, signal)
@@ -110,26 +114,28 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
       if (!(error instanceof StorageError) || error.remote === 'stored') throw error
       if (!isDoubtful(error)) this.#completion = 'refused'
       const found = this.#completion === 'doubtful' ? await this.#find(this.#expectedEtag) : undefined
-      if (found === undefined) throw error
+      if (typeof found !== 'object') throw error
+      // The same bytes may have been there before: then the upload still stands, and nobody would know of it.
+      if (error.code !== 'NoSuchUpload') await this.#abort()
       return this.#stored({ ...found, size, parts: parts.length, reconciled: true, crc64nvme: checksumHeaders['x-amz-checksum-crc64nvme'] })
     }
   }
 
   async putWhole (bytes: Buffer, signal?: AbortSignal): Promise<R2StoredObject> {
-    await this.#startDigest()
+    await this.#start()
     this.#digest?.update(bytes)
-    const startedAt = this.#connection.clock.now()
     const sealed = await seal(bytes, this.#options.integrity)
     const sha256 = this.#options.integrity === 'sha256' ? sealed.payloadHash : undefined
     try {
       const done = await this.#execute(putObject(this.#target, sealed, this.#options), signal)
       return this.#stored({ ...done, size: bytes.length, parts: 1, reconciled: false, sha256 })
     } catch (error) {
+      if (error instanceof AbortError) error.remote ??= this.#tally.attempts === 0 ? 'clean' : 'unknown'
       if (!(error instanceof StorageError)) throw error
-      // After a lost answer our own first try may be what the condition meets.
-      const maybeOurs = isDoubtful(error) || (error instanceof PreconditionFailedError && error.attempts > 1)
-      const found = maybeOurs ? await this.#find(md5Etag(bytes), startedAt) : undefined
-      if (found === undefined) {
+      const maybeOurs = isDoubtful(error)
+      const found = maybeOurs ? await this.#find(md5Etag(bytes)) : undefined
+      if (typeof found !== 'object') {
+        // A PUT that was cut may still land after HEAD has found nothing.
         error.remote ??= maybeOurs ? 'unknown' : 'clean'
         throw error
       }
@@ -139,31 +145,36 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
 
   async abort (): Promise<RemoteState> {
     if (this.#uploadId === undefined) return 'clean'
+    const left = await this.#abort() ? 'clean' : 'orphan'
+    if (this.#completion !== 'doubtful') return left
+    // R2 also takes the abort of an upload that was completed after all.
+    const found = await this.#find(this.#expectedEtag)
+    if (found === undefined) return 'unknown'
+    return found === 'none' ? left : 'stored'
+  }
+
+  /** Whether the upload is no more. */
+  async #abort (): Promise<boolean> {
     try {
       await this.#execute(abortMultipartUpload(this.#upload()))
-      return 'clean'
+      return true
     } catch (error) {
-      if (error instanceof NotFoundError) return await this.#stateOfGoneUpload()
+      if (error instanceof NotFoundError) return true
       this.#connection.logger.error({ ...this.#target, uploadId: this.#uploadId, error: String(error) }, 'Failed to abort multipart upload: its parts stay until swept')
-      return 'orphan'
+      return false
     }
   }
 
-  /** The upload is no more: aborted, or completed after all. */
-  async #stateOfGoneUpload (): Promise<RemoteState> {
-    if (this.#completion !== 'doubtful') return 'clean'
-    return await this.#find(this.#expectedEtag) === undefined ? 'unknown' : 'stored'
-  }
-
-  /** The object, if it is there with the etag that our bytes must have. */
-  async #find (etag: string | undefined, notBefore = 0): Promise<R2ObjectInfo | undefined> {
+  /** The object, if it is there with the etag that our bytes must have, and no older than this upload. */
+  async #find (etag: string | undefined): Promise<Found> {
     if (etag === undefined) return undefined
+    const { clock, logger } = this.#connection
     try {
-      const info = await this.#execute(headObject(this.#target))
-      const recent = (info.lastModified?.getTime() ?? 0) >= notBefore - LAST_MODIFIED_SLACK_MS
-      return info.etag === etag && recent ? info : undefined
+      const { info, ageMs } = await this.#execute(headWithAge(this.#target, clock.now()))
+      return info.etag === etag && ageMs <= clock.now() - this.#startedAt + AGE_SLACK_MS ? info : 'none'
     } catch (error) {
-      this.#connection.logger.debug({ ...this.#target, error: String(error) }, 'Could not look up the object after a lost answer')
+      if (error instanceof NotFoundError) return 'none'
+      logger.debug({ ...this.#target, error: String(error) }, 'Could not look up the object after a lost answer')
       return undefined
     }
   }
@@ -189,7 +200,8 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
     return { bucket, key, size, etag, versionId, digests, parts, attempts: this.#tally.attempts, reconciled }
   }
 
-  async #startDigest (): Promise<void> {
+  async #start (): Promise<void> {
+    this.#startedAt = this.#connection.clock.now()
     if (this.#options.digest !== undefined) this.#digest = await createDigest(this.#options.digest)
   }
 
@@ -203,10 +215,26 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   }
 }
 
-/** The service may have done the work although no good answer came. */
+/**
+ * The service may have done the work although no good answer came. After several attempts the last answer proves nothing:
+ * an earlier one may have got through, and be what a condition meets now.
+ */
 function isDoubtful (error: StorageError): boolean {
-  return error instanceof NetworkError || error instanceof TimeoutError || error instanceof ServerError ||
+  return error.attempts > 1 || error instanceof NetworkError || error instanceof TimeoutError || error instanceof ServerError ||
     error.code === 'NoSuchUpload' || error.code === 'MalformedAnswer'
+}
+
+/** The age by the service's own clock, which may differ from ours by minutes. */
+function headWithAge (target: Target, now: number): R2Operation<{ info: R2ObjectInfo, ageMs: number }> {
+  const head = headObject(target)
+  return {
+    ...head,
+    read: async response => {
+      const info = await head.read(response)
+      const asked = readDate(response.headers['date'])?.getTime() ?? now
+      return { info, ageMs: asked - (info.lastModified?.getTime() ?? 0) }
+    }
+  }
 }
 
 function md5Etag (bytes: Buffer): string {
