@@ -7,6 +7,7 @@ import { compose } from './call.ts'
 import type { Call, ExecuteOptions, HttpRequest, HttpResponse, Operation, Send } from './call.ts'
 import { CircuitBreaker, circuitBreaker } from './circuit-breaker.ts'
 import type { CircuitBreakerOptions } from './circuit-breaker.ts'
+import { checkClientOptions } from './client-options.ts'
 import type { ClientOptions } from './client-options.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { exchange } from './exchange.ts'
@@ -61,7 +62,9 @@ export class Connection<Op extends Operation<unknown>> {
   readonly #ownsDispatcher: boolean
   readonly #timeouts: Timeouts
 
+  /** @throws {ConfigurationError} naming the option that is wrong. */
   constructor (service: Service<Op>, options: ClientOptions) {
+    checkClientOptions(options)
     this.clock = options.clock ?? systemClock
     this.logger = options.logger ?? silentLogger
     this.instruments = createInstruments(`sluice/${service.name}`, service.metrics, options.telemetry)
@@ -94,9 +97,6 @@ export class Connection<Op extends Operation<unknown>> {
   }
 
   async #attempt<T> (call: Call<T>): Promise<T> {
-    this.sent.requests++
-    if (call.attempt > 1) this.sent.retries++
-    if (call.tally !== undefined) call.tally.attempts++
     try {
       return await this.#read(call, await this.#exchange(call))
     } catch (error) {
@@ -108,12 +108,19 @@ export class Connection<Op extends Operation<unknown>> {
     // The operation is the one that `execute` was given, possibly with its `read` wrapped.
     const operation = call.operation as Op & Operation<T>
     for (let taught = false; ; taught = true) {
+      this.#count(call, taught)
       const response = await this.#sendOnce(operation, call.signal)
       if (response.status < 300) return response
-      const answer = { status: response.status, headers: response.headers, body: (await response.body.collect(MAX_ERROR_BYTES)).toString() }
+      const answer = { status: response.status, headers: response.headers, body: await readErrorBody(response) }
       const failure = this.#service.toError(answer, operation)
       if (taught || await this.#service.learn?.(failure, answer, operation) !== true) throw failure
     }
+  }
+
+  #count<T> ({ attempt, tally }: Call<T>, taught: boolean): void {
+    this.sent.requests++
+    if (attempt > 1 || taught) this.sent.retries++
+    if (tally !== undefined) tally.attempts++
   }
 
   async #sendOnce (operation: Op, signal: AbortSignal | undefined): Promise<HttpResponse> {
@@ -123,12 +130,25 @@ export class Connection<Op extends Operation<unknown>> {
   }
 
   async #read<T> ({ operation }: Call<T>, response: HttpResponse): Promise<T> {
+    let isPassedOn = false
     try {
-      return await operation.read(response)
+      const result = await operation.read(response)
+      isPassedOn = operation.streams === true
+      return result
     } finally {
       // What nobody reads would hold its socket.
-      if (operation.streams !== true && !response.body.destroyed) response.body.destroy()
+      if (!isPassedOn) response.body.destroy()
     }
+  }
+}
+
+/** What the service says of a failure. A page that is too large or breaks off says nothing: the status still does. */
+async function readErrorBody ({ body }: HttpResponse): Promise<string> {
+  try {
+    return (await body.collect(MAX_ERROR_BYTES)).toString()
+  } catch (error) {
+    if (error instanceof StorageError) return ''
+    throw error
   }
 }
 
