@@ -64,15 +64,22 @@ class Observation<T> {
     const { body } = this.#streaming
     body.once('close', () => {
       this.#countBytes('download', body.bytesReceived)
-      this.#ended(body.errored ?? undefined)
+      if (body.errored !== null) this.#broke(body.errored)
+      else if (body.readableEnded) this.#ended()
+      else this.#left(body.bytesReceived)
     })
   }
 
   failed (error: Error): void {
-    const { instruments, logger } = this.#options
-    instruments.requests?.add(1, { ...this.#labels, status: 'error' })
-    instruments.errors?.add(1, { ...this.#labels, error_type: errorType(error) })
+    this.#options.instruments.requests?.add(1, { ...this.#labels, status: 'error' })
     this.#measure()
+    this.#broke(error)
+  }
+
+  /** The operation, or the body that it gave, ended in a failure. */
+  #broke (error: Error): void {
+    const { instruments, logger } = this.#options
+    instruments.errors?.add(1, { ...this.#labels, error_type: errorType(error) })
     endSpan(this.#span, error)
     const { subject = {}, description } = this.#operation
     if (error instanceof NotFoundError) return logger.warn(subject, description.missing)
@@ -81,12 +88,19 @@ class Observation<T> {
     else logger.error(fields, description.failed)
   }
 
-  #ended (failure?: Error): void {
-    endSpan(this.#span, failure)
+  #ended (): void {
+    endSpan(this.#span)
     const { logger } = this.#options
     const { description, subject = {} } = this.#operation
     if (description.piece === true) logger.debug(subject, description.end)
     else logger.info(subject, description.end)
+  }
+
+  /** Nobody wanted the rest of the body. */
+  #left (bytes: number): void {
+    endSpan(this.#span)
+    const { description, subject } = this.#operation
+    this.#options.logger.debug({ ...subject, bytes }, `${description.end} in part`)
   }
 
   #measure (): void {
