@@ -1,5 +1,6 @@
 import { hash, subtle } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { setImmediate as immediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { KiB } from '../bytes/sizes.ts'
 
@@ -21,5 +22,12 @@ const limit = pLimit(Math.max(1, Math.min(3, availableParallelism() - 1)))
  */
 export async function sha256Hex (bytes: Uint8Array): Promise<string> {
   if (bytes.byteLength < OFF_THREAD_MINIMUM) return hash('sha256', bytes)
-  return limit(async () => Buffer.from(await subtle.digest('SHA-256', bytes)).toString('hex'))
+  return limit(() => hashInPool(bytes))
+}
+
+async function hashInPool (bytes: Uint8Array): Promise<string> {
+  const digest = await subtle.digest('SHA-256', bytes)
+  // The copy is freed only after the callback that resolved this: the next hash must not begin within it.
+  await immediate()
+  return Buffer.from(digest).toString('hex')
 }
