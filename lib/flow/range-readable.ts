@@ -6,7 +6,7 @@ import { rangeLength, splitRange } from '../bytes/byte-range.ts'
 import { MiB } from '../bytes/sizes.ts'
 import type { Clock } from '../clock.ts'
 import { systemClock } from '../clock.ts'
-import { AbortError, NetworkError, ObjectChangedError, StorageError } from '../errors.ts'
+import { AbortError, NetworkError, ObjectChangedError, StorageError, TimeoutError } from '../errors.ts'
 import { dispose, onAbort, toError } from './lifecycle.ts'
 import type { PatienceOptions } from './patience.ts'
 import { Patience } from './patience.ts'
@@ -225,7 +225,7 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
         this.#admit(opened, start)
         return opened
       } catch (error) {
-        if (!temporary(error)) throw error
+        if (!temporary(error) || hasGivenUp(error)) throw error
         await this.#pause(start, error, patience)
       }
     }
@@ -257,8 +257,10 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
   }
 
   #exhausted (offset: number, cause: unknown, attempts: number): Error {
-    if (cause instanceof StorageError) return cause
-    return new NetworkError(`Cannot read ${this.#subject} from byte ${offset}: ${toError(cause).message} after ${attempts} attempts`, { cause, attempts })
+    const broken = cause instanceof NetworkError || cause instanceof TimeoutError
+    if (cause instanceof StorageError && !(broken && cause.operation === undefined)) return cause
+    const ErrorType = cause instanceof TimeoutError ? TimeoutError : NetworkError
+    return new ErrorType(`Cannot read ${this.#subject} from byte ${offset}: ${toError(cause).message} after ${attempts} attempts`, { cause, attempts, temporary: true })
   }
 
   /** Of a body, any break is worth another attempt that is not known to be final: sockets throw plain errors. */
@@ -282,6 +284,11 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
 
 function temporary (error: unknown): boolean {
   return error instanceof Error && 'temporary' in error && error.temporary === true
+}
+
+/** The source has tried several times already: a patience around its own would multiply the two. */
+function hasGivenUp (error: unknown): boolean {
+  return error instanceof StorageError && error.attempts > 1
 }
 
 /** Without an etag the size is all there is to compare. */
