@@ -12,6 +12,7 @@ import { R2CopyTransform } from './copy-transform.ts'
 import type { CopyStreamOptions } from './copy-transform.ts'
 import { R2DeleteWritable, deleteKeys, keyOf } from './delete-writable.ts'
 import type { DeleteStreamOptions, KeyItem } from './delete-writable.ts'
+import { headAsStored } from './head.ts'
 import { R2HeadTransform } from './head-transform.ts'
 import type { HeadStreamOptions } from './head-transform.ts'
 import type { Conditions } from './headers.ts'
@@ -30,7 +31,7 @@ import type { SweepOptions, SweepResult, UploadListStreamOptions } from './uploa
 import type { Page } from './wire.ts'
 import { listObjects } from './wire-list.ts'
 import type { ListOptions, R2ListEntry } from './wire-list.ts'
-import { deleteObject, getObject, headObject } from './wire-objects.ts'
+import { deleteObject } from './wire-objects.ts'
 import type { CopyResult, DeleteResult, R2ObjectInfo, Target } from './wire-objects.ts'
 import { R2MultipartWritable } from './writable.ts'
 import type { WriteStreamOptions } from './writable.ts'
@@ -145,9 +146,7 @@ export class R2 {
   }
 
   async head (key: string, options: Conditions & InBucket = {}): Promise<R2ObjectInfo> {
-    const target = this.#target(key, options.bucket)
-    const info = await this.#connection.execute(headObject(target, options), options)
-    return Number.isNaN(info.size) ? { ...info, size: await this.#sizeByRange(target, options) } : info
+    return await headAsStored(this.#connection, this.#target(key, options.bucket), options, options)
   }
 
   /** Ends well also when there was no such object. */
@@ -195,13 +194,6 @@ export class R2 {
     const stream = this.createWriteStream(key, { ...options, size: bytes.length })
     await pipeline(Readable.from([bytes]), stream)
     return stream.result as R2StoredObject
-  }
-
-  /** The edge packed the answer to HEAD, so that it has no length: a range of one byte tells it. */
-  async #sizeByRange (target: Target, options: InBucket): Promise<number> {
-    const { info, body } = await this.#connection.execute(getObject(target, { start: 0, end: 0 }), options)
-    body.destroy()
-    return info.size
   }
 
   #end (end: string | { bucket?: string, key: string }): Target {

@@ -4,6 +4,7 @@ import { GiB, MiB } from '../../lib/bytes/sizes.ts'
 import { splitRange } from '../../lib/bytes/byte-range.ts'
 import { NotFoundError } from '../../lib/errors.ts'
 import type { R2Connection } from './connection.ts'
+import { headAsStored } from './head.ts'
 import { checkPartSize, partSizeFor } from './names.ts'
 import { abortMultipartUpload, completeMultipartUpload, createMultipartUpload, uploadPartCopy } from './wire-multipart.ts'
 import type { UploadTarget, UploadedPart } from './wire-multipart.ts'
@@ -26,7 +27,7 @@ export interface ServerCopyOptions extends CopyOptions {
 export async function copyOnServer (connection: R2Connection, from: Target, to: Target, options: ServerCopyOptions = {}): Promise<CopyResult> {
   const { partCopyAbove = MAX_COPY_BYTES, copyPartSize = COPY_PART_BYTES, source = {}, signal } = options
   checkPartSize(copyPartSize)
-  const info = await connection.execute(headObject(from, source), { signal })
+  const info = await headAsStored(connection, from, source, { signal })
   if (!(info.size > partCopyAbove)) {
     return await connection.execute(copyObject(from, to, { ...options, source: { ...source, ifMatch: info.etag } }), { signal })
   }

@@ -3,7 +3,7 @@ import type { EachTransformOptions } from '../../lib/flow/each-transform.ts'
 import type { R2Connection } from './connection.ts'
 import { keyOf } from './delete-writable.ts'
 import type { KeyItem } from './delete-writable.ts'
-import { headObject } from './wire-objects.ts'
+import { headAsStored } from './head.ts'
 import type { R2ObjectInfo } from './wire-objects.ts'
 
 export interface HeadStreamOptions extends EachTransformOptions {
@@ -14,6 +14,6 @@ export interface HeadStreamOptions extends EachTransformOptions {
 /** Properties and metadata, one answer for each key or listing entry written (object mode), in their order. */
 export class R2HeadTransform extends EachTransform<KeyItem, R2ObjectInfo> {
   constructor (connection: R2Connection, bucket: string, options: HeadStreamOptions = {}) {
-    super({ runOne: (item, signal) => connection.execute(headObject({ bucket, key: keyOf(item) }), { signal }) }, options)
+    super({ runOne: (item, signal) => headAsStored(connection, { bucket, key: keyOf(item) }, {}, { signal }) }, options)
   }
 }

@@ -9,6 +9,7 @@ import type { Part, PartUpload } from '../../lib/flow/part-writable.ts'
 import type { ExecuteOptions, Tally } from '../../lib/http/call.ts'
 import type { R2Connection } from './connection.ts'
 import { compositeEtag, md5OfEtag } from './etag.ts'
+import { asStored } from './head.ts'
 import type { Conditions, ObjectHeaders } from './headers.ts'
 import { multipartChecksumHeaders, seal, wholeChecksumHeaders } from './integrity.ts'
 import type { Integrity, PartReceipt } from './integrity.ts'
@@ -170,7 +171,8 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
     if (etag === undefined) return undefined
     const { clock, logger } = this.#connection
     try {
-      const { info, ageMs } = await this.#execute(headWithAge(this.#target, clock.now()))
+      const { info: told, ageMs } = await this.#execute(headWithAge(this.#target, clock.now()))
+      const info = await asStored(this.#connection, this.#target, told, { tally: this.#tally })
       return info.etag === etag && ageMs <= clock.now() - this.#startedAt + AGE_SLACK_MS ? info : 'none'
     } catch (error) {
       if (error instanceof NotFoundError) return 'none'
