@@ -61,6 +61,7 @@ export class Connection<Op extends Operation<unknown>> {
   readonly #dispatcher: Dispatcher
   readonly #ownsDispatcher: boolean
   readonly #timeouts: Timeouts
+  #closed: Promise<void> | undefined
 
   /** @throws {ConfigurationError} naming the option that is wrong. */
   constructor (service: Service<Op>, options: ClientOptions) {
@@ -80,8 +81,10 @@ export class Connection<Op extends Operation<unknown>> {
     return this.#send({ ...options, operation, attempt: 1 })
   }
 
+  /** A second call waits for the first. */
   async close (): Promise<void> {
-    if (this.#ownsDispatcher) await this.#dispatcher.close()
+    if (this.#ownsDispatcher) this.#closed ??= this.#dispatcher.close()
+    await this.#closed
   }
 
   #layers (options: ClientOptions): Send {
