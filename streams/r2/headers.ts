@@ -1,4 +1,5 @@
 /** Object properties to and from headers: content headers, metadata, conditions. */
+import { isWellFormed } from './names.ts'
 
 /** Conditions on the state of the object; etags keep their quotes, `*` means any. */
 export interface Conditions {
@@ -73,19 +74,21 @@ function metadataHeaders (metadata: Record<string, string>): Record<string, stri
     if (!TOKEN.test(name)) throw new TypeError(`Cannot send metadata ${JSON.stringify(name)} as its name must be an ASCII header name`)
     if (typeof value !== 'string') throw new TypeError(`Cannot send metadata "${name}" as its value must be a string: received ${typeof value}`)
     if (/[\r\n\0]/.test(value)) throw new TypeError(`Cannot send metadata "${name}" as its value holds a line break or a NUL: received ${JSON.stringify(value)}`)
+    if (!isWellFormed(value)) throw new TypeError(`Cannot send metadata "${name}" as its value holds half a surrogate pair`)
+    const header = METADATA_PREFIX + name.toLowerCase()
+    if (header in headers) throw new TypeError(`Cannot send metadata "${name}" twice: case does not tell names of headers apart`)
     size += Buffer.byteLength(name) + Buffer.byteLength(value)
-    headers[METADATA_PREFIX + name.toLowerCase()] = encodeMetadataValue(value)
+    headers[header] = encodeMetadataValue(value)
   }
   if (size > MAX_METADATA_BYTES) throw new RangeError(`Cannot send metadata of ${size} bytes as R2 takes at most ${MAX_METADATA_BYTES}`)
   return headers
 }
 
 export function readMetadata (headers: Record<string, string>): Record<string, string> {
-  const metadata: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith(METADATA_PREFIX)) metadata[name.slice(METADATA_PREFIX.length)] = decodeMetadataValue(value)
-  }
-  return metadata
+  const metadata = Object.entries(headers)
+    .filter(([name]) => name.startsWith(METADATA_PREFIX))
+    .map(([name, value]) => [name.slice(METADATA_PREFIX.length), decodeMetadataValue(value)])
+  return Object.fromEntries(metadata) as Record<string, string> // Also `__proto__` is but a name here.
 }
 
 /**
@@ -126,7 +129,7 @@ function decodeQ (text: string): Buffer {
 
 function decodeCharset (bytes: Buffer, charset: string): string | undefined {
   try {
-    return new TextDecoder(charset).decode(bytes)
+    return new TextDecoder(charset, { ignoreBOM: true }).decode(bytes)
   } catch (error) {
     if (error instanceof RangeError) return undefined // A charset that nobody knows: the word stays as it came.
     throw error

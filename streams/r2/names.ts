@@ -29,7 +29,8 @@ export function checkKey (key: unknown): asserts key is string {
   if (/(^|\/)\.\.?(\/|$)/.test(key)) throw new RangeError(`Cannot address key ${JSON.stringify(key)} as "." and ".." cannot be segments of it`)
 }
 
-function isWellFormed (text: string): boolean {
+/** Half a surrogate pair has no UTF-8: it would be sent as another character. */
+export function isWellFormed (text: string): boolean {
   return Buffer.from(text).toString() === text
 }
 
