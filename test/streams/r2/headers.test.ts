@@ -50,7 +50,7 @@ const REFUSED: Array<[options: object, error: Error]> = [
   [{ expires: new Date(NaN) }, new TypeError('Cannot use "expires" as it must be a valid Date: received Invalid Date')],
   [{ expires: 'tomorrow' }, new TypeError('Cannot use "expires" as it must be a valid Date: received tomorrow')],
   [{ metadata: { 'a b': '1' } }, new TypeError('Cannot send metadata "a b" as its name must be an ASCII header name')],
-  [{ metadata: { 'ä': '1' } }, new TypeError('Cannot send metadata "ä" as its name must be an ASCII header name')],
+  [{ metadata: { ä: '1' } }, new TypeError('Cannot send metadata "ä" as its name must be an ASCII header name')],
   [{ metadata: { '': '1' } }, new TypeError('Cannot send metadata "" as its name must be an ASCII header name')],
   [{ metadata: { 'a\r\nb': '1' } }, new TypeError('Cannot send metadata "a\\r\\nb" as its name must be an ASCII header name')],
   [{ metadata: { a: 1 } }, new TypeError('Cannot send metadata "a" as its value must be a string: received number')],
