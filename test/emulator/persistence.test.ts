@@ -94,8 +94,8 @@ t.test('small bodies stay in memory, large ones in a private folder that goes wi
   t.equal(listeners(), listenersBefore)
 })
 
-/** Without the hooks that a test runner gives to all processes below it: they listen to signals themselves. */
-const env = { ...process.env, NODE_OPTIONS: '' }
+/** Node by way of `env`, without the hooks that a test runner puts into all processes below it: they listen to signals. */
+const node = (program: string): [string, string[]] => ['env', ['NODE_OPTIONS=', process.execPath, '--input-type=module', '-e', program]]
 
 /** Stores a large body, says where, and waits. */
 const PROGRAM = `
@@ -106,13 +106,13 @@ console.log(store.folder)
 `
 
 t.test('the temporary folder goes when the process exits', async t => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', PROGRAM], { env })
+  const { stdout } = await promisify(execFile)(...node(PROGRAM))
   t.match(stdout, /sluice-emulator-/)
   t.notOk(existsSync(stdout.trim()))
 })
 
 t.test('the temporary folder goes with a signal, which still ends the process', async t => {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', `${PROGRAM}\nsetInterval(() => {}, 1000)`], { env })
+  const child = spawn(...node(`${PROGRAM}\nsetInterval(() => {}, 1000)`))
   const [line] = await once(child.stdout, 'data') as [Buffer]
   t.ok(existsSync(line.toString().trim()))
   child.kill('SIGTERM')
