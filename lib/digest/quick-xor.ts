@@ -79,7 +79,10 @@ export class QuickXorDigest {
   }
 
   #xor (bytes: Uint8Array, position: number): void {
-    if (bytes.byteOffset % 4 !== position % 4) return void this.#xorBytes(bytes, 0, bytes.length, position)
+    if (bytes.byteOffset % 4 !== position % 4) {
+      this.#xorBytes(bytes, 0, bytes.length, position)
+      return
+    }
     // Memory and window are aligned to each other, so that all but the edges goes by words, several times as fast.
     const lead = Math.min(bytes.length, (4 - position % 4) % 4)
     const words = (bytes.length - lead) >>> 2
