@@ -40,9 +40,26 @@ export function listObjects (bucket: string, options: ListOptions = {}, token?: 
       const decode = keyDecoder(values)
       const objects = records('Contents').map(record => readEntry(record, decode))
       const prefixes = records('CommonPrefixes').map<R2ListEntry>(record => ({ type: 'prefix', prefix: decode(record['Prefix'] ?? '') }))
-      return { entries: prefixes.length === 0 ? objects : [...objects, ...prefixes], next: nextToken(values, action) }
+      return { entries: inKeyOrder(objects, prefixes), next: nextToken(values, action) }
     }
   }
+}
+
+/** R2 lists the objects of a page, then its prefixes, each in the byte order of UTF-8: merged they are in that order too. */
+function inKeyOrder (objects: R2ListEntry[], prefixes: R2ListEntry[]): R2ListEntry[] {
+  if (prefixes.length === 0) return objects
+  const merged: R2ListEntry[] = []
+  let next = 0
+  for (const prefix of prefixes) {
+    const name = nameOf(prefix)
+    while (next < objects.length && Buffer.compare(nameOf(objects[next] as R2ListEntry), name) < 0) merged.push(objects[next++] as R2ListEntry)
+    merged.push(prefix)
+  }
+  return [...merged, ...objects.slice(next)]
+}
+
+function nameOf (entry: R2ListEntry): Buffer {
+  return Buffer.from(entry.type === 'object' ? entry.key : entry.prefix)
 }
 
 function readEntry (record: Record<string, string>, decode: (text: string) => string): R2ListEntry {

@@ -139,9 +139,10 @@ t.test('a signal stops a read and frees its socket', async t => {
 t.test('leaving a for await loop early, and await using, free the socket', async t => {
   const { emulator, r2 } = await start(t)
   await r2.put('k', bytes)
-  for await (const chunk of r2.createReadStream('k', { concurrency: 1 })) {
-    t.ok(chunk.length > 0)
-    break
+  let read = 0
+  for await (const chunk of r2.createReadStream('k', { concurrency: 1 }) as AsyncIterable<Buffer>) {
+    read += chunk.length
+    if (read > 0) break
   }
   await until(() => emulator.requests.inFlight('GetObject') === 0)
   emulator.faults.add({ operation: 'GetObject', stall: { responseByte: 1000 } })
