@@ -3,8 +3,8 @@ import { BatchWritable } from '../../lib/flow/batch-writable.ts'
 import type { R2Connection } from './connection.ts'
 import { checkKey } from './names.ts'
 import { quote } from './wire.ts'
-import { deleteObjects } from './wire-objects.ts'
-import type { DeleteResult } from './wire-objects.ts'
+import { deleteObject, deleteObjects } from './wire-objects.ts'
+import type { DeleteResult, Target } from './wire-objects.ts'
 
 /** Clients found 1,000 to fail at times: https://developers.cloudflare.com/r2/api/s3/api/ against OpenDAL's tests. */
 const BATCH_SIZE = 700
@@ -46,17 +46,31 @@ export function keyOf (item: KeyItem): string {
   return key
 }
 
-/** A batch that R2 refuses as such (400) is halved, down to single keys whose refusal is their own result. */
+/**
+ * A batch that R2 refuses as such (400) is halved, down to single keys. These go without XML, which cannot carry every
+ * text that a key may be; a refusal of that is their own result.
+ */
 export async function deleteKeys (connection: R2Connection, bucket: string, keys: string[], signal?: AbortSignal): Promise<DeleteResult[]> {
   try {
     return await connection.execute(deleteObjects(bucket, keys), { signal })
   } catch (error) {
     if (!(error instanceof StorageError) || error.status !== 400) throw error
-    if (keys.length === 1) return [{ key: keys[0] as string, deleted: false, error }]
+    if (keys.length === 1) return [await deleteAlone(connection, { bucket, key: keys[0] as string }, signal)]
     const half = Math.ceil(keys.length / 2)
     return [
       ...await deleteKeys(connection, bucket, keys.slice(0, half), signal),
       ...await deleteKeys(connection, bucket, keys.slice(half), signal)
     ]
+  }
+}
+
+async function deleteAlone (connection: R2Connection, target: Target, signal?: AbortSignal): Promise<DeleteResult> {
+  const { key } = target
+  try {
+    await connection.execute(deleteObject(target), { signal })
+    return { key, deleted: true }
+  } catch (error) {
+    if (error instanceof StorageError && error.status === 400) return { key, deleted: false, error }
+    throw error
   }
 }

@@ -115,7 +115,13 @@ function decodeEntities (text: string): string {
   })
 }
 
-/** Builds a request document; arrays become repeated elements, texts are escaped. */
+/**
+ * Builds a request document; arrays become repeated elements, texts are escaped. Control characters go as references:
+ * a parser would read a bare carriage return as a line feed, and another key would be meant.
+ */
 export function buildXml (root: string, content: object): Buffer {
-  return Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${builder.build({ [root]: { '@xmlns': NAMESPACE, ...content } })}`)
+  const elements: string = builder.build({ [root]: { '@xmlns': NAMESPACE, ...content } })
+  // eslint-disable-next-line no-control-regex
+  const safe = elements.replace(/[\x00-\x1f]/g, character => `&#x${character.charCodeAt(0).toString(16)};`)
+  return Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>${safe}`)
 }
