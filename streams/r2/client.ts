@@ -24,7 +24,7 @@ import { checkBucket, checkKey } from './names.ts'
 import { R2Presign } from './presign.ts'
 import { R2ObjectReadable } from './readable.ts'
 import type { ReadStreamOptions } from './readable.ts'
-import { R2Upload } from './upload.ts'
+import { R2Upload, withoutTransform } from './upload.ts'
 import type { R2StoredObject } from './upload.ts'
 import { R2UploadListReadable, sweepUploads } from './upload-list-readable.ts'
 import type { SweepOptions, SweepResult, UploadListStreamOptions } from './upload-list-readable.ts'
@@ -129,7 +129,7 @@ export class R2 {
     const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     const { config } = this.#connection
     if (bytes.length >= config.multipartThreshold) return await this.#putInParts(key, bytes, options)
-    const upload = new R2Upload(this.#connection, this.#target(key, options.bucket), { ...options, integrity: options.integrity ?? config.integrity })
+    const upload = new R2Upload(this.#connection, this.#target(key, options.bucket), withoutTransform({ ...options, integrity: options.integrity ?? config.integrity }))
     return await upload.putWhole(bytes, options.signal)
   }
 

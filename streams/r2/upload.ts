@@ -68,7 +68,7 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   constructor (connection: R2Connection, target: Target, options: UploadOptions) {
     this.#connection = connection
     this.#target = target
-    this.#options = withoutTransform(options)
+    this.#options = options
   }
 
   /** Of the multipart upload under way. */
@@ -244,6 +244,6 @@ function md5Etag (bytes: Buffer): string {
 }
 
 /** Keeps Cloudflare's edge from unpacking what is stored packed, where the caller says nothing of caching. */
-function withoutTransform (options: UploadOptions): UploadOptions {
+export function withoutTransform (options: UploadOptions): UploadOptions {
   return options.contentEncoding === undefined || options.cacheControl !== undefined ? options : { ...options, cacheControl: 'no-transform' }
 }

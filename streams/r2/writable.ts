@@ -7,7 +7,7 @@ import type { Conditions, ObjectHeaders } from './headers.ts'
 import { INTEGRITIES } from './integrity.ts'
 import type { Integrity, PartReceipt } from './integrity.ts'
 import { MAX_PARTS, checkConcurrency, checkObjectSize, checkPartSize, partSizeFor } from './names.ts'
-import { R2Upload } from './upload.ts'
+import { R2Upload, withoutTransform } from './upload.ts'
 import type { R2StoredObject } from './upload.ts'
 import { quote } from './wire.ts'
 import type { Target } from './wire-objects.ts'
@@ -49,7 +49,7 @@ export class R2MultipartWritable extends PartWritable<PartReceipt, R2StoredObjec
     check(options)
     const { config } = connection
     const { size, partSize = config.partSize, integrity = config.integrity } = options
-    const upload = new R2Upload(connection, target, { ...options, integrity })
+    const upload = new R2Upload(connection, target, withoutTransform({ ...options, integrity }))
     super(upload, {
       partSize: expected => partSizeFor(size ?? expected, partSize),
       concurrency: options.concurrency ?? config.concurrency,
