@@ -157,7 +157,10 @@ export class ContentStore {
     return { size: slices.reduce((sum, slice) => sum + slice.size, 0), slices }
   }
 
-  /** Removes files that no manifest names: what a process that was killed left half written. */
+  /**
+   * Removes files that no manifest names: what a process that was killed left half written. Only once all services have
+   * read their records.
+   */
   async sweep (): Promise<void> {
     if (this.#folder === undefined) return
     for (const name of await readdir(this.#folder)) {

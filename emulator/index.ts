@@ -58,6 +58,7 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
   const requests = new RequestLog()
   const { contents, records } = openStores(options)
   const r2 = await startR2(options.r2 ?? {}, contents, records, clock)
+  await contents.sweep()
   const server = new EmulatorServer(new Map([[r2.prefix, r2.service]]), faults, requests, clock)
   const origin = await server.listen(options.port ?? 0, options.host ?? '127.0.0.1')
   const emulated = r2.at(origin)

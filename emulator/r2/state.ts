@@ -94,17 +94,16 @@ export class R2State {
   }
 
   async load (): Promise<void> {
-    for (const record of await this.#records.load<BucketRecord>('buckets')) this.buckets.set(record.name, emptyBucket(record))
-    for (const { bucket, content, ...object } of await this.#records.load<ObjectRecord>('objects')) {
+    for (const record of await this.#records.load<BucketRecord>('r2/buckets')) this.buckets.set(record.name, emptyBucket(record))
+    for (const { bucket, content, ...object } of await this.#records.load<ObjectRecord>('r2/objects')) {
       this.buckets.get(bucket)?.objects.set(identity(object.key), { ...object, content: this.#contents.fromRecord(content) })
     }
-    for (const { bucket, ...upload } of await this.#records.load<UploadRecord>('uploads')) {
+    for (const { bucket, ...upload } of await this.#records.load<UploadRecord>('r2/uploads')) {
       this.buckets.get(bucket)?.uploads.set(upload.id, { ...upload, parts: new Map(), inFlight: 0 })
     }
-    for (const { bucket, upload, content, ...part } of await this.#records.load<PartRecord>('parts')) {
+    for (const { bucket, upload, content, ...part } of await this.#records.load<PartRecord>('r2/parts')) {
       this.buckets.get(bucket)?.uploads.get(upload)?.parts.set(part.number, { ...part, content: this.#contents.fromRecord(content) })
     }
-    await this.#contents.sweep()
   }
 
   async createBucket (name: string, now: number, location = DEFAULT_LOCATION): Promise<Bucket> {
@@ -116,7 +115,7 @@ export class R2State {
 
   async deleteBucket (bucket: Bucket): Promise<void> {
     this.buckets.delete(bucket.name)
-    await this.#records.delete('buckets', bucket.name)
+    await this.#records.delete('r2/buckets', bucket.name)
   }
 
   async changeSetting (bucket: Bucket, setting: BucketSetting, document: string | undefined): Promise<void> {
@@ -132,7 +131,7 @@ export class R2State {
     bucket.objects.set(id, object)
     if (before !== undefined) this.#contents.release(before.content)
     const record: ObjectRecord = { ...object, bucket: bucket.name, content: this.#contents.toRecord(object.content) }
-    await this.#records.put('objects', recordId(bucket.name, id), record)
+    await this.#records.put('r2/objects', recordId(bucket.name, id), record)
   }
 
   async deleteObject (bucket: Bucket, key: string): Promise<void> {
@@ -141,14 +140,14 @@ export class R2State {
     if (object === undefined) return
     bucket.objects.delete(id)
     this.#contents.release(object.content)
-    await this.#records.delete('objects', recordId(bucket.name, id))
+    await this.#records.delete('r2/objects', recordId(bucket.name, id))
   }
 
   async addUpload (bucket: Bucket, upload: Upload): Promise<void> {
     bucket.uploads.set(upload.id, upload)
     const { parts, inFlight, ...rest } = upload
     const record: UploadRecord = { ...rest, bucket: bucket.name }
-    await this.#records.put('uploads', upload.id, record)
+    await this.#records.put('r2/uploads', upload.id, record)
   }
 
   /** Takes over the reference to the part's content. */
@@ -157,7 +156,7 @@ export class R2State {
     upload.parts.set(part.number, part)
     if (before !== undefined) this.#contents.release(before.content)
     const record: PartRecord = { ...part, bucket: bucket.name, upload: upload.id, content: this.#contents.toRecord(part.content) }
-    await this.#records.put('parts', recordId(upload.id, String(part.number)), record)
+    await this.#records.put('r2/parts', recordId(upload.id, String(part.number)), record)
   }
 
   /** Completed, aborted or expired: its parts go, apart from what an object has taken over. */
@@ -167,12 +166,12 @@ export class R2State {
     const oldest = bucket.ended.values().next()
     if (bucket.ended.size > ENDED_UPLOADS_KEPT && oldest.done !== true) bucket.ended.delete(oldest.value)
     for (const part of upload.parts.values()) this.#contents.release(part.content)
-    await this.#records.delete('uploads', upload.id)
-    await Promise.all([...upload.parts.keys()].map(number => this.#records.delete('parts', recordId(upload.id, String(number)))))
+    await this.#records.delete('r2/uploads', upload.id)
+    await Promise.all([...upload.parts.keys()].map(number => this.#records.delete('r2/parts', recordId(upload.id, String(number)))))
   }
 
   async #saveBucket ({ name, created, location, settings }: Bucket): Promise<void> {
-    await this.#records.put('buckets', name, { name, created, location, settings } satisfies BucketRecord)
+    await this.#records.put('r2/buckets', name, { name, created, location, settings } satisfies BucketRecord)
   }
 }
 

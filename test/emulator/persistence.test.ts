@@ -64,10 +64,10 @@ t.test('bodies that a killed process left half written are swept out', async t =
   const folder = userFolder(t)
   await session(folder, client => client.put('k', 'x'))
   writeFileSync(join(folder, 'blobs', 'f'.repeat(32)), 'half')
-  writeFileSync(join(folder, 'records', 'objects', 'x.json.123.new'), '{')
+  writeFileSync(join(folder, 'records', 'r2', 'objects', 'x.json.123.new'), '{')
   await session(folder, async client => t.equal((await client.get('k')).text, 'x'))
   t.equal(readdirSync(join(folder, 'blobs')).length, 1)
-  t.equal(readdirSync(join(folder, 'records', 'objects')).length, 1)
+  t.equal(readdirSync(join(folder, 'records', 'r2', 'objects')).length, 1)
 })
 
 t.test('small bodies stay in memory, large ones in a private folder that goes with close()', async t => {
