@@ -61,10 +61,21 @@ function percentEncode (character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 }
 
-/** Percent-encodes all but the unreserved characters of RFC 3986. R2 refuses signatures over anything laxer. */
+/**
+ * Percent-encodes all but the unreserved characters of RFC 3986. R2 refuses signatures over anything laxer.
+ * @throws {RangeError} for half a surrogate pair, which has no UTF-8.
+ */
 export function encodeStrict (text: string): string {
   if (PLAIN.test(text)) return text
-  return encodeURIComponent(text).replace(LEFT_BY_ENCODE_URI_COMPONENT, percentEncode)
+  return encodeUtf8(text).replace(LEFT_BY_ENCODE_URI_COMPONENT, percentEncode)
+}
+
+function encodeUtf8 (text: string): string {
+  try {
+    return encodeURIComponent(text)
+  } catch (cause) {
+    throw new RangeError(`Cannot send ${JSON.stringify(text)} as it holds half a surrogate pair`, { cause })
+  }
 }
 
 /** The same for a key in a path, where `/` stays. */

@@ -49,6 +49,7 @@ export class R2Multipart {
   /** Copies bytes `start` to `end` (inclusive) of another object into a part, on the server. */
   async copyPart (upload: UploadRef, partNumber: number, from: { bucket?: string, key: string, start: number, end: number }, options: CallOptions = {}): Promise<UploadedPart> {
     checkPartNumber(partNumber)
+    checkCopyRange(from)
     const source = this.#target(from.bucket, from.key)
     const { etag } = await this.#connection.execute(uploadPartCopy(this.#upload(upload), partNumber, source, from.start, from.end), options)
     return { partNumber, etag }
@@ -87,4 +88,9 @@ export class R2Multipart {
 function checkPartNumber (partNumber: number): void {
   if (Number.isInteger(partNumber) && partNumber >= 1 && partNumber <= MAX_PARTS) return
   throw new RangeError(`Cannot address part ${partNumber} as its number must be a whole number from 1 to ${MAX_PARTS}`)
+}
+
+function checkCopyRange ({ start, end }: { start: number, end: number }): void {
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end) return
+  throw new RangeError(`Cannot copy bytes ${start}-${end} as start and end must be whole numbers with start at most end`)
 }

@@ -36,19 +36,20 @@ t.test('listObjects() reads an empty bucket', async t => {
   t.same(await listObjects('b').read(answer(xml('ListBucketResult', '<Name>b</Name><Prefix/><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>'))), { entries: [], next: undefined })
 })
 
-const BROKEN: Array<[name: string, body: string, error: { code?: string, name?: string, message?: string, temporary?: boolean }]> = [
-  ['truncated without a token', xml('ListBucketResult', `<IsTruncated>true</IsTruncated>${CONTENTS}`), { code: 'EndlessListing', message: 'Cannot list bucket "b": the page is truncated but names no next one' }],
-  ['with an empty token', xml('ListBucketResult', '<IsTruncated>true</IsTruncated><NextContinuationToken/>'), { code: 'EndlessListing' }],
-  ['that is an error', errorXml('InternalError'), { name: 'ServerError', temporary: true }],
-  ['that breaks off', xml('ListBucketResult', CONTENTS).slice(0, -5), { code: 'MalformedAnswer', temporary: true }],
-  ['that is a page of HTML', '<!DOCTYPE html><html></html>', { code: 'MalformedAnswer' }],
-  ['of another kind', xml('ListPartsResult', ''), { code: 'MalformedAnswer', message: 'Cannot list bucket "b": the answer is <ListPartsResult>, wanted <ListBucketResult>' }],
-  ['with a key that is not UTF-8', xml('ListBucketResult', '<EncodingType>url</EncodingType><Contents><Key>%FF</Key></Contents>'), { code: 'MalformedAnswer', message: 'The listing holds a key that is not percent-encoded UTF-8: %FF' }]
+const BROKEN: Array<[name: string, body: string, error: RegExp]> = [
+  ['truncated without a token', xml('ListBucketResult', `<IsTruncated>true</IsTruncated>${CONTENTS}`), /^StorageError: Cannot list bucket "b": the page is truncated but names no next one$/],
+  ['with an empty token', xml('ListBucketResult', '<IsTruncated>true</IsTruncated><NextContinuationToken/>'), /names no next one$/],
+  ['that is an error', errorXml('InternalError'), /^ServerError: Cannot list bucket "b": 200 InternalError$/],
+  ['that breaks off', xml('ListBucketResult', CONTENTS).slice(0, -5), /^StorageError: The answer is not the XML that was expected: /],
+  ['that is a page of HTML', '<!DOCTYPE html><html></html>', /^StorageError: The answer is not the XML that was expected: it declares a document type$/],
+  ['of another kind', xml('ListPartsResult', ''), /^StorageError: Cannot list bucket "b": the answer is <ListPartsResult>, wanted <ListBucketResult>$/],
+  ['with a key that is not UTF-8', xml('ListBucketResult', '<EncodingType>url</EncodingType><Contents><Key>%FF</Key></Contents>'), /^StorageError: The listing holds a key that is not percent-encoded UTF-8: %FF$/]
 ]
 
 for (const [name, body, error] of BROKEN) {
   t.test(`listObjects() refuses a page ${name}`, async t => {
-    await t.rejects(async () => await listObjects('b').read(answer(body)), error)
+    const failure: unknown = await Promise.resolve(listObjects('b').read(answer(body))).catch((error: unknown) => error)
+    t.match(String(failure), error)
   })
 }
 
