@@ -128,6 +128,7 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
     const sealed = await seal(bytes, this.#options.integrity)
     const sha256 = this.#options.integrity === 'sha256' ? sealed.payloadHash : undefined
     try {
+      if (signal?.aborted === true) throw new AbortError(signal.reason)
       const done = await this.#execute(putObject(this.#target, sealed, this.#options), signal)
       return this.#stored({ ...done, size: bytes.length, parts: 1, reconciled: false, sha256 })
     } catch (error) {
