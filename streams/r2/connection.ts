@@ -16,6 +16,8 @@ import type { R2Operation } from './wire.ts'
 
 /** R2A 5.4 (300 s), 9.4 (30 s to connect); the two waits between bytes are ours. */
 const TIMEOUTS: Timeouts = { connectMs: 30_000, headersMs: 60_000, bodyIdleMs: 30_000, operationMs: 300_000 }
+/** How far the date of a signature may be off. Wire: https://developers.cloudflare.com/r2/api/error-codes/ */
+const MAX_SKEW_MS = 15 * 60 * 1000
 /** R2A 11.3. */
 const BREAKER = { failureThreshold: 5, resetMs: 30_000, successThreshold: 3 }
 
@@ -73,10 +75,12 @@ class R2Service implements Service<R2Operation<unknown>> {
     return toStorageError({ ...answer, body }, { operation: description.name, action, now: this.#now() })
   }
 
-  /** The offset that the service's own `Date` shows. */
+  /** The offset that the service's own `Date` shows. After HEAD there is no code: a `Date` far off tells as much. */
   learn (failure: StorageError, { headers }: FailedAnswer): boolean {
     const date = Date.parse(headers['date'] ?? '')
-    if (failure.serviceCode !== 'RequestTimeTooSkewed' || Number.isNaN(date)) return false
+    if (Number.isNaN(date)) return false
+    const isMute = failure.status === 403 && failure.serviceCode === undefined
+    if (failure.serviceCode !== 'RequestTimeTooSkewed' && !(isMute && Math.abs(date - this.#now()) > MAX_SKEW_MS)) return false
     this.#clockOffsetMs = date - this.#clock().now()
     this.#options.logger?.warn({ offsetMs: this.#clockOffsetMs }, 'Clock corrected by the Date header of R2')
     return true
