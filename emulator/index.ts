@@ -12,6 +12,7 @@
 import { mkdirSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../lib/clock.ts'
+import { type AzureFilesEmulator, type AzureFilesEmulatorOptions, startAzureFiles } from './azure-files/index.ts'
 import { ContentStore } from './content-store.ts'
 import { FaultPlan } from './faults.ts'
 import { startR2, type R2Emulator, type R2Options } from './r2/index.ts'
@@ -19,7 +20,13 @@ import { seededRandom } from './random.ts'
 import { FolderRecords, NoRecords } from './record-store.ts'
 import { RequestLog } from './request-log.ts'
 import { EmulatorServer } from './server.ts'
+import type { Service } from './service.ts'
 
+export type {
+  AzureDirectoryInfo, AzureFileInfo, AzureFilesEmulator, AzureFilesEmulatorOptions, AzureFilesInspector
+} from './azure-files/index.ts'
+export type { LeaseRecord } from './azure-files/lease-history.ts'
+export type { AzureFilesQuirks } from './azure-files/quirks.ts'
 export type { Fault, FaultEffects, FaultHandle, FaultPlan, FaultTarget } from './faults.ts'
 export type { R2Emulator, R2Inspector, R2ObjectInfo, R2Options, R2PartInfo, R2UploadInfo } from './r2/index.ts'
 export type { R2Quirks } from './r2/quirks.ts'
@@ -38,13 +45,15 @@ export interface EmulatorOptions {
   /** `'discard'` counts and hashes bodies but keeps none: they read back as zeros. For benchmarks. */
   bodies?: 'keep' | 'discard'
   r2?: R2Options
+  azureFiles?: AzureFilesEmulatorOptions
 }
 
 export interface Emulator {
   readonly r2: R2Emulator
+  readonly azureFiles: AzureFilesEmulator
   readonly faults: FaultPlan
   readonly requests: RequestLog
-  /** What `R2.fromEnv()` and other tools read. */
+  /** What `R2.fromEnv()`, `AzureFiles.fromEnv()` and other tools read. */
   env (): Record<string, string>
   /** Cuts all connections and removes the temporary folder; a folder of the user's stays. */
   close (): Promise<void>
@@ -58,15 +67,18 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
   const requests = new RequestLog()
   const { contents, records } = openStores(options)
   const r2 = await startR2(options.r2 ?? {}, contents, records, clock)
+  const azureFiles = await startAzureFiles(options.azureFiles ?? {}, contents, records, clock)
   await contents.sweep()
-  const server = new EmulatorServer(new Map([[r2.prefix, r2.service]]), faults, requests, clock)
+  const services = new Map<string, Service>([[r2.prefix, r2.service], [azureFiles.prefix, azureFiles.service]])
+  const server = new EmulatorServer(services, faults, requests, clock)
   const origin = await server.listen(options.port ?? 0, options.host ?? '127.0.0.1')
-  const emulated = r2.at(origin)
+  const emulated = { r2: r2.at(origin), azureFiles: azureFiles.at(origin) }
   const close = async (): Promise<void> => {
     await server.close()
     contents.close()
   }
-  return { r2: emulated, faults, requests, env: () => emulated.env(), close, [Symbol.asyncDispose]: close }
+  const env = (): Record<string, string> => ({ ...emulated.r2.env(), ...emulated.azureFiles.env() })
+  return { ...emulated, faults, requests, env, close, [Symbol.asyncDispose]: close }
 }
 
 function openStores ({ folder, bodies }: EmulatorOptions): { contents: ContentStore, records: FolderRecords | NoRecords } {

@@ -39,7 +39,7 @@ export class EmulatorServer {
     this.#server.on('request', serve)
     // Without this listener Node would send 100 Continue whatever the service does.
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-      if (this.#serviceOf(request.url ?? '/')?.answersContinue === true) response.writeContinue()
+      if (this.#serviceOf(readHead(request))?.answersContinue === true) response.writeContinue()
       serve(request, response)
     })
   }
@@ -73,13 +73,14 @@ export class EmulatorServer {
     socket.once('close', () => this.#log.connectionClosed())
   }
 
-  #serviceOf (path: string): Service | undefined {
-    return this.#services.get(path.split('/', 2)[1] ?? '')
+  #serviceOf (head: RequestHead): Service | undefined {
+    const owner = this.#services.get(head.path.split('/', 2)[1] ?? '')
+    return owner ?? [...this.#services.values()].find(service => service.claims?.(head) === true)
   }
 
   async #serve (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const head = readHead(request)
-    const service = this.#serviceOf(head.path)
+    const service = this.#serviceOf(head)
     if (service === undefined) {
       response.writeHead(404, { 'Content-Type': 'text/plain' })
       response.end(`No service of the emulator owns "${head.path}"\n`)

@@ -37,6 +37,8 @@ export interface Service {
   readonly name: string
   /** Whether `Expect: 100-continue` gets its 100. */
   readonly answersContinue: boolean
+  /** Whether a request is for this service although the first segment of its path belongs to none. */
+  claims? (head: RequestHead): boolean
   /** Names the request, without looking at anything stored. */
   describe (head: RequestHead): Subject
   handle (exchange: Exchange): Promise<Answer>

@@ -48,7 +48,12 @@ const SERVICE: Table = {
 const SHARE: Table = {
   GET: { '': 'GetShareProperties', metadata: 'GetShareMetadata', acl: 'GetShareAcl', stats: 'GetShareStats', filepermission: 'GetPermission' },
   PUT: {
-    '': 'CreateShare', properties: 'SetShareProperties', metadata: 'SetShareMetadata', acl: 'SetShareAcl', snapshot: 'SnapshotShare', lease: 'LeaseShare',
+    '': 'CreateShare',
+    properties: 'SetShareProperties',
+    metadata: 'SetShareMetadata',
+    acl: 'SetShareAcl',
+    snapshot: 'SnapshotShare',
+    lease: 'LeaseShare',
     filepermission: 'CreatePermission'
   },
   DELETE: { '': 'DeleteShare' }
@@ -65,7 +70,13 @@ const DIRECTORY: Table = {
 const FILE: Table = {
   GET: { '': 'GetFile', metadata: 'GetFileMetadata', rangelist: 'ListRanges', listhandles: 'ListHandles' },
   PUT: {
-    '': 'CreateFile', properties: 'SetFileProperties', metadata: 'SetFileMetadata', range: 'PutRange', copy: 'AbortCopyFile', lease: 'LeaseFile', rename: 'RenameFile',
+    '': 'CreateFile',
+    properties: 'SetFileProperties',
+    metadata: 'SetFileMetadata',
+    range: 'PutRange',
+    copy: 'AbortCopyFile',
+    lease: 'LeaseFile',
+    rename: 'RenameFile',
     forceclosehandles: 'ForceCloseHandles'
   },
   DELETE: { '': 'DeleteFile' }

@@ -159,7 +159,7 @@ t.test('the emulator says how to reach it', async t => {
   const { r2 }: Emulator = client.emulator
   t.match(r2, { endpoint: /^http:\/\/127\.0\.0\.1:\d+\/r2$/, accountId: /^[0-9a-f]{32}$/, accessKeyId: /^[0-9a-f]{32}$/, secretAccessKey: /^[0-9a-f]{64}$/, bucket: 'first' })
   t.same(r2.options(), { endpoint: r2.endpoint, accessKeyId: r2.accessKeyId, secretAccessKey: r2.secretAccessKey, bucket: 'first' })
-  t.same(client.emulator.env(), {
+  t.match(client.emulator.env(), {
     R2_ENDPOINT: r2.endpoint, R2_ACCOUNT_ID: r2.accountId, R2_ACCESS_KEY_ID: r2.accessKeyId, R2_SECRET_ACCESS_KEY: r2.secretAccessKey, R2_BUCKET: 'first'
   })
   t.throws(() => r2.state.objects('nowhere'), RangeError)
