@@ -4,7 +4,7 @@ import { StorageError } from '../errors.ts'
 
 export interface XmlElement {
   name: string
-  /** As written: ` Encoded="true"`. */
+  /** As written: `Encoded="true"`. */
   attributes: string
   text: string
 }
@@ -93,7 +93,7 @@ const ELEMENT = /<([A-Za-z0-9_.-]+)((?:\s+[^<>]*?)?)(?:\/>|>([^<]*)<\/\1>)/g
 /** The elements that hold nothing but text, at any depth of an unparsed piece, in their order. */
 export function * elements (raw: string): Generator<XmlElement, undefined> {
   for (const [, name, attributes, text] of raw.matchAll(ELEMENT)) {
-    yield { name: name as string, attributes: attributes ?? '', text: decodeEntities(text ?? '') }
+    yield { name: name as string, attributes: (attributes ?? '').trim(), text: decodeEntities(text ?? '') }
   }
   return undefined
 }

@@ -93,6 +93,8 @@ class FileSource implements RangeSource<FileProperties> {
     const hole = this.#hole(range)
     if (hole !== undefined) return hole
     const { properties: info, start, end, rangeMd5, body } = await this.#get(range, signal)
+    // It may fail while nobody reads it yet: whoever reads it later hears of that.
+    body.on('error', () => undefined)
     try {
       this.#compare(range, info)
       if (this.#options.sparse === true) this.#written ??= await this.#listWritten(info, signal)

@@ -171,14 +171,14 @@ export class AzureUpload implements PartUpload<Receipt, AzureStoredFile> {
   }
 
   async #create (size: number, signal: AbortSignal): Promise<void> {
-    const leaseId = this.#writingLeaseId
-    const create = createFile(this.#writing, size, { ...this.#options, leaseId })
+    const create = createFile(this.#writing, size, { ...this.#options, leaseId: this.#writingLeaseId })
+    const patient = aWhileAfter(signal)
     try {
-      const { fileId, ...written } = await withParents(this.#connection, this.#writing, () => this.#execute(create, signal), { signal, tally: this.#tally })
+      const { fileId, ...written } = await withParents(this.#connection, this.#writing, () => this.#execute(create, patient), { signal: patient, tally: this.#tally })
       const file = new RangeFile(this.#connection, this.#writing, { ...this.#options, size, tally: this.#tally })
       this.#created = { file, fileId, written }
     } catch (error) {
-      this.#creating = isDoubtful(error) || signal.aborted
+      this.#creating = isDoubtful(error) || patient.aborted
       throw error
     }
   }
@@ -219,6 +219,15 @@ export class AzureUpload implements PartUpload<Receipt, AzureStoredFile> {
     const options: ExecuteOptions = { signal, tally: this.#tally }
     return this.#connection.execute(operation, options)
   }
+}
+
+const PATIENCE_MS = 5000
+
+/** A Create that was sent is waited for beyond an abort, so that it is known what has to be removed. */
+function aWhileAfter (signal: AbortSignal): AbortSignal {
+  const late = new AbortController()
+  signal.addEventListener('abort', () => setTimeout(() => late.abort(signal.reason), PATIENCE_MS).unref(), { once: true })
+  return late.signal
 }
 
 export function etagMismatch (target: Target, expected: string, actual: string): EtagMismatchError {
