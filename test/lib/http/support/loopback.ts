@@ -113,9 +113,9 @@ export function cut (body: string, length: number, headers: Record<string, strin
 }
 
 /** Sends the head and some of the body, then nothing more. */
-export function stall (body: string, length: number): Reply {
+export function stall (body: string, length: number, headers: Record<string, string> = {}): Reply {
   return (_request, response) => {
-    response.writeHead(200, { 'content-length': length })
+    response.writeHead(200, { 'content-length': length, ...headers })
     response.write(body)
   }
 }
