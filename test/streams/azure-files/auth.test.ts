@@ -24,8 +24,15 @@ const CREATE_FILE: SignableRequest = {
   path: '/myshare/new.bin',
   query: [],
   headers: {
-    ...DATE, 'content-length': '0', 'x-ms-type': 'file', 'x-ms-content-length': '0', 'x-ms-file-attributes': 'None', 'x-ms-file-creation-time': 'now',
-    'x-ms-file-last-write-time': 'now', 'x-ms-file-permission': 'inherit', 'x-ms-meta-owner': 'ann'
+    ...DATE,
+    'content-length': '0',
+    'x-ms-type': 'file',
+    'x-ms-content-length': '0',
+    'x-ms-file-attributes': 'None',
+    'x-ms-file-creation-time': 'now',
+    'x-ms-file-last-write-time': 'now',
+    'x-ms-file-permission': 'inherit',
+    'x-ms-meta-owner': 'ann'
   }
 }
 

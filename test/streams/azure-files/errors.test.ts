@@ -1,5 +1,6 @@
 import t from 'tap'
-import { ConfigurationError, NetworkError, StorageError, TimeoutError } from '../../../lib/errors.ts'
+import type { StorageError } from '../../../lib/errors.ts'
+import { ConfigurationError, NetworkError, TimeoutError } from '../../../lib/errors.ts'
 import { classify, isConflict, retryPolicyFor, toStorageError } from '../../../streams/azure-files/errors.ts'
 import type { ResourceKind } from '../../../streams/azure-files/wire.ts'
 

@@ -4,8 +4,12 @@ import { start } from './support/client.ts'
 
 t.test('contentHeaders() has the names of Azure Files and takes printable ASCII alone', async t => {
   t.strictSame(contentHeaders({ contentType: 'text/plain', cacheControl: 'no-cache', contentDisposition: 'attachment', contentEncoding: 'gzip', contentLanguage: 'de', contentMd5: 'x==' }), {
-    'x-ms-content-type': 'text/plain', 'x-ms-cache-control': 'no-cache', 'x-ms-content-disposition': 'attachment', 'x-ms-content-encoding': 'gzip',
-    'x-ms-content-language': 'de', 'x-ms-content-md5': 'x=='
+    'x-ms-content-type': 'text/plain',
+    'x-ms-cache-control': 'no-cache',
+    'x-ms-content-disposition': 'attachment',
+    'x-ms-content-encoding': 'gzip',
+    'x-ms-content-language': 'de',
+    'x-ms-content-md5': 'x=='
   })
   for (const value of ['', ' a', 'ü', 'a\r\nb: c', 'a\u0000']) t.throws(() => contentHeaders({ contentType: value }), { name: 'TypeError' })
 })

@@ -109,9 +109,11 @@ t.test('lock() takes a lock over whose holder has died, and only one of those th
   const { clock, service, first, second } = two()
   const dead = await first.leases.lock({ path: 'a', durationSeconds: 15 })
   // What a SIGKILL leaves: the lease, the marker, and no more beats.
-  service.trouble = ({ headers, path }) => headers['x-ms-lease-id'] === dead.id && headers['x-ms-lease-action'] === undefined || (path.includes(dead.id) && headers['x-ms-content-length'] !== undefined)
-    ? failure(503, 'ServerBusy')
-    : undefined
+  service.trouble = ({ headers, path }) => {
+    const isBeat = headers['x-ms-lease-id'] === dead.id && headers['x-ms-lease-action'] === undefined
+    const isTouch = path.includes(dead.id) && headers['x-ms-content-length'] !== undefined
+    return isBeat || isTouch ? failure(503, 'ServerBusy') : undefined
+  }
   const third = clientOf(service, { clock })
   const holders: string[] = []
   const work = [second, third].map((azure, index) => azure.leases.withLock({ path: 'a', timeoutMs: 600_000, durationSeconds: 15 }, async guard => {

@@ -10,8 +10,13 @@ import { ACCOUNT_KEY, start } from './support/client.ts'
 const TIMES = { startsOn: '2024-03-01T00:00:00Z', expiresOn: '2024-03-02T00:00:00Z', protocol: 'https' } as const
 const ACCOUNT = { ...TIMES, accountName: 'demoacct', permissions: 'rwdlc', services: 'f', resourceTypes: 'sco' }
 const FILE = {
-  ...TIMES, accountName: 'demoacct', share: 'myshare', path: 'dir one/file.txt', permissions: 'rcwd',
-  contentDisposition: 'attachment; filename="a b.txt"', contentType: 'text/plain'
+  ...TIMES,
+  accountName: 'demoacct',
+  share: 'myshare',
+  path: 'dir one/file.txt',
+  permissions: 'rcwd',
+  contentDisposition: 'attachment; filename="a b.txt"',
+  contentType: 'text/plain'
 }
 
 // Computed for the fact sheet, section 3.
@@ -44,8 +49,13 @@ t.test('serviceSas() of a file is that of the worked example, with the headers i
 
 t.test('userDelegationSas() is that of the worked example', async t => {
   const key: UserDelegationKey = {
-    signedOid: '11111111-1111-1111-1111-111111111111', signedTid: '22222222-2222-2222-2222-222222222222', signedStart: '2026-03-01T00:00:00Z',
-    signedExpiry: '2026-03-05T00:00:00Z', signedService: 'f', signedVersion: '2026-02-06', value: 'QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8='
+    signedOid: '11111111-1111-1111-1111-111111111111',
+    signedTid: '22222222-2222-2222-2222-222222222222',
+    signedStart: '2026-03-01T00:00:00Z',
+    signedExpiry: '2026-03-05T00:00:00Z',
+    signedService: 'f',
+    signedVersion: '2026-02-06',
+    value: 'QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8='
   }
   const fields = { accountName: 'demoacct', share: 'myshare', path: 'file.txt', permissions: 'r', startsOn: '2026-03-01T00:00:00Z', expiresOn: '2026-03-02T00:00:00Z', protocol: 'https' } as const
   t.equal(userDelegationSasStringToSign(fields, key), 'r\n2026-03-01T00:00:00Z\n2026-03-02T00:00:00Z\n/file/demoacct/myshare/file.txt\n11111111-1111-1111-1111-111111111111\n22222222-2222-2222-2222-222222222222\n2026-03-01T00:00:00Z\n2026-03-05T00:00:00Z\nf\n2026-02-06\n\n\n\nhttps\n2026-02-06\n\n\n\n\n')

@@ -83,8 +83,14 @@ t.test('a file of this account is named as the source, to be addressed anew for 
 })
 
 const PROPERTIES = {
-  etag: '"0x8D1"', 'last-modified': 'Fri, 01 Mar 2024 12:00:00 GMT', 'content-type': 'text/plain', 'x-ms-meta-owner': 'ann', 'x-ms-file-id': '42',
-  'x-ms-lease-state': 'leased', 'x-ms-file-attributes': 'Archive', 'x-ms-file-change-time': '2024-03-01T12:00:00.1234567Z'
+  etag: '"0x8D1"',
+  'last-modified': 'Fri, 01 Mar 2024 12:00:00 GMT',
+  'content-type': 'text/plain',
+  'x-ms-meta-owner': 'ann',
+  'x-ms-file-id': '42',
+  'x-ms-lease-state': 'leased',
+  'x-ms-file-attributes': 'Archive',
+  'x-ms-file-change-time': '2024-03-01T12:00:00.1234567Z'
 }
 
 t.test('Get File reads any range as 206, with the size of the whole file', async t => {
@@ -104,8 +110,14 @@ t.test('Get File takes no answer without a length or with a range that is none',
 
 t.test('Get File Properties reads all that a file carries', async t => {
   t.match(await getFileProperties(FILE).read(answer(200, { ...PROPERTIES, 'content-length': '9', 'content-md5': 'x', 'x-ms-copy-id': 'c', 'x-ms-copy-status': 'pending', 'x-ms-copy-progress': '5/9' })), {
-    size: 9, etag: '"0x8D1"', contentType: 'text/plain', contentMd5: 'x', attributes: 'Archive', lastModified: new Date('2024-03-01T12:00:00Z'),
-    changedAt: new Date('2024-03-01T12:00:00.123Z'), copy: { id: 'c', status: 'pending', copied: 5, total: 9 }
+    size: 9,
+    etag: '"0x8D1"',
+    contentType: 'text/plain',
+    contentMd5: 'x',
+    attributes: 'Archive',
+    lastModified: new Date('2024-03-01T12:00:00Z'),
+    changedAt: new Date('2024-03-01T12:00:00.123Z'),
+    copy: { id: 'c', status: 'pending', copied: 5, total: 9 }
   })
 })
 

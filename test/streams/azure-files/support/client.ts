@@ -41,9 +41,9 @@ export class StandingClock extends ManualClock implements Clock {
 
 /** Moves time until the work is done. */
 export async function until<T> (clock: StandingClock, work: Promise<T>): Promise<T> {
-  let done = false
-  work.then(() => { done = true }, () => { done = true })
-  for (let rounds = 0; !done && rounds < 200; rounds++) await clock.advance(1000)
+  const ended = new AbortController()
+  work.then(() => ended.abort(), () => ended.abort())
+  for (let rounds = 0; !ended.signal.aborted && rounds < 200; rounds++) await clock.advance(1000)
   return await work
 }
 

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { HttpResponse } from '../../../../lib/http/call.ts'
 import { ResponseBody } from '../../../../lib/http/response-body.ts'
 

@@ -59,7 +59,13 @@ export class TinyAzure extends Dispatcher {
   override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     let aborted: Error | undefined
     const controller = {
-      aborted: false, paused: false, reason: null, rawHeaders: null, rawTrailers: null, pause () {}, resume () {},
+      aborted: false,
+      paused: false,
+      reason: null,
+      rawHeaders: null,
+      rawTrailers: null,
+      pause () {},
+      resume () {},
       abort: (reason: Error) => {
         if (aborted !== undefined) return
         aborted = reason
@@ -153,7 +159,7 @@ export class TinyAzure extends Dispatcher {
 
   #touch (file: TinyFile): void {
     file.modified = this.#now()
-    file.etag = `"0x${(0x8D0000000000000 + ++this.#ticks).toString(16).toUpperCase()}"`
+    file.etag = `"0x${(0x8D0000000 + ++this.#ticks).toString(16).toUpperCase()}"`
   }
 
   #describeFile (file: TinyFile): Record<string, string> {
