@@ -20,7 +20,7 @@ import type { OneDriveConfig, OneDriveOptions } from './config.ts'
 import { readError, retryPolicyFor, toStorageError } from './errors.ts'
 import { IdentityService } from './identity-connection.ts'
 import { BYTES_UPLOADED, DOWNLOADS, METRICS, UPLOADS, UPLOAD_DURATION } from './metrics.ts'
-import { CONTENT } from './operations.ts'
+import { DOWNLOADING, UPLOADING } from './operations.ts'
 import { answererOf } from './wire.ts'
 import type { GraphOperation } from './wire.ts'
 import type { IdentityOperation } from './wire-identity.ts'
@@ -89,9 +89,9 @@ function contentBytes (uploaded: Counter, downloaded: Counter): Counter {
   return {
     add (bytes, attributes: Attributes = {}) {
       const { direction, ...labels } = attributes
-      if (!CONTENT.has(String(labels['operation']))) return
-      if (direction === 'upload') uploaded.add(bytes, labels)
-      else downloaded.add(bytes, labels)
+      const operation = String(labels['operation'])
+      if (direction === 'upload' && UPLOADING.has(operation)) uploaded.add(bytes, labels)
+      if (direction === 'download' && DOWNLOADING.has(operation)) downloaded.add(bytes, labels)
     }
   }
 }

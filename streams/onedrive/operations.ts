@@ -43,5 +43,6 @@ export const GetDeviceCode = describe('GetDeviceCode', { begin: 'Requesting devi
  */
 export const SENT_ONCE: ReadonlySet<string> = new Set([CopyItem.name, UploadFragment.name, CommitUploadSession.name])
 
-/** Operations whose bodies are content, as the byte counters mean it. */
-export const CONTENT: ReadonlySet<string> = new Set([UploadContent.name, UploadFragment.name, DownloadContent.name])
+/** Operations whose requests carry bytes of files, and those whose answers do, as the byte counters mean it. */
+export const UPLOADING: ReadonlySet<string> = new Set([UploadContent.name, UploadFragment.name])
+export const DOWNLOADING: ReadonlySet<string> = new Set([DownloadContent.name])

@@ -143,10 +143,11 @@ export class SessionTransfer {
 
   /** @param sent where the list is missing or empty: what was accepted without a word is stored. */
   #believe ({ missing }: SessionStatus, sent?: number): void {
-    const first = missing?.reduce((least, range) => range.start < least.start ? range : least)
-    if (first !== undefined) this.#stand(first.start, first.end)
-    else if (missing !== undefined && (sent === undefined || sent === this.total)) this.#stand(this.total, undefined)
-    else if (sent !== undefined) this.#stand(sent, undefined)
+    const [first] = [...missing ?? []].sort((a, b) => a.start - b.start)
+    if (first !== undefined) return this.#stand(first.start, first.end)
+    if (sent !== undefined) return this.#stand(sent, undefined)
+    // An empty list says that nothing is missing, which can only be when everything was sent.
+    if (missing !== undefined && (this.#doubtful || this.#next >= this.total)) this.#stand(this.total, undefined)
   }
 
   #stand (next: number, gapEnd: number | undefined): void {

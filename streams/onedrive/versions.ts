@@ -1,5 +1,4 @@
 import { NotFoundError } from '../../lib/errors.ts'
-import { PageReadable } from '../../lib/flow/page-readable.ts'
 import type { Address, ItemRef } from './addressing.ts'
 import type { OneDriveConnection } from './connection.ts'
 import type { OneDriveItem } from './item.ts'
@@ -25,7 +24,7 @@ export class OneDriveVersions {
   async list (item: ItemRef, options: CallOptions = {}): Promise<OneDriveVersion[]> {
     const address = this.#resolve(item)
     const versions: OneDriveVersion[] = []
-    for await (const version of versionReadable(this.#connection, address, options.signal) as AsyncIterable<OneDriveVersion>) versions.push(version)
+    for await (const version of allVersions(this.#connection, address, options.signal)) versions.push(version)
     return versions
   }
 
@@ -37,14 +36,21 @@ export class OneDriveVersions {
   }
 }
 
-function versionReadable (connection: OneDriveConnection, address: Address, signal?: AbortSignal): PageReadable<OneDriveVersion> {
-  return new PageReadable({ fetchPage: (link, signal) => connection.execute(listVersions(address, link), { signal }) }, { signal })
+/** Page after page; a file has few. */
+async function * allVersions (connection: OneDriveConnection, address: Address, signal: AbortSignal | undefined): AsyncGenerator<OneDriveVersion, undefined> {
+  let link: string | undefined
+  do {
+    const page = await connection.execute(listVersions(address, link), { signal })
+    yield * page.entries
+    link = page.next === link ? undefined : page.next
+  } while (link !== undefined)
+  return undefined
 }
 
 /** @throws {NotFoundError} the file has no such version. */
 export async function findVersion (connection: OneDriveConnection, address: Address, id: string, signal?: AbortSignal): Promise<OneDriveVersion & { current: boolean }> {
   let current = true
-  for await (const version of versionReadable(connection, address, signal) as AsyncIterable<OneDriveVersion>) {
+  for await (const version of allVersions(connection, address, signal)) {
     if (version.id === id) return { ...version, current }
     current = false
   }
