@@ -15,6 +15,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import { type AzureFilesEmulator, type AzureFilesEmulatorOptions, startAzureFiles } from './azure-files/index.ts'
 import { ContentStore } from './content-store.ts'
 import { FaultPlan } from './faults.ts'
+import { startOneDrive, type OneDriveEmulator, type OneDriveOptions } from './onedrive/index.ts'
 import { startR2, type R2Emulator, type R2Options } from './r2/index.ts'
 import { seededRandom } from './random.ts'
 import { FolderRecords, NoRecords } from './record-store.ts'
@@ -28,6 +29,9 @@ export type {
 export type { LeaseRecord } from './azure-files/lease-history.ts'
 export type { AzureFilesQuirks } from './azure-files/quirks.ts'
 export type { Fault, FaultEffects, FaultHandle, FaultPlan, FaultTarget } from './faults.ts'
+export type { OneDriveEmulator, OneDriveOptions } from './onedrive/index.ts'
+export type { OneDriveInspector, OneDriveItemInfo, OneDriveSessionInfo } from './onedrive/inspector.ts'
+export type { OneDriveQuirks } from './onedrive/quirks.ts'
 export type { R2Emulator, R2Inspector, R2ObjectInfo, R2Options, R2PartInfo, R2UploadInfo } from './r2/index.ts'
 export type { R2Quirks } from './r2/quirks.ts'
 export type { OperationCounter, RequestEntry, RequestLog } from './request-log.ts'
@@ -46,14 +50,16 @@ export interface EmulatorOptions {
   bodies?: 'keep' | 'discard'
   r2?: R2Options
   azureFiles?: AzureFilesEmulatorOptions
+  oneDrive?: OneDriveOptions
 }
 
 export interface Emulator {
   readonly r2: R2Emulator
   readonly azureFiles: AzureFilesEmulator
+  readonly oneDrive: OneDriveEmulator
   readonly faults: FaultPlan
   readonly requests: RequestLog
-  /** What `R2.fromEnv()`, `AzureFiles.fromEnv()` and other tools read. */
+  /** What `R2.fromEnv()`, `AzureFiles.fromEnv()`, `OneDrive.fromEnv()` and other tools read. */
   env (): Record<string, string>
   /** Cuts all connections and removes the temporary folder; a folder of the user's stays. */
   close (): Promise<void>
@@ -63,21 +69,25 @@ export interface Emulator {
 /** @throws {RangeError} `host` is not a loopback address */
 export async function startEmulator (options: EmulatorOptions = {}): Promise<Emulator> {
   const clock = options.clock ?? systemClock
-  const faults = new FaultPlan(seededRandom(options.seed ?? randomBytes(4).readUInt32LE()))
+  const seed = options.seed ?? randomBytes(4).readUInt32LE()
+  const faults = new FaultPlan(seededRandom(seed))
   const requests = new RequestLog()
   const { contents, records } = openStores(options)
   const r2 = await startR2(options.r2 ?? {}, contents, records, clock)
   const azureFiles = await startAzureFiles(options.azureFiles ?? {}, contents, records, clock)
+  const oneDrive = await startOneDrive(options.oneDrive ?? {}, { contents, records, faults, clock, random: seededRandom(seed + 1) })
   await contents.sweep()
-  const services = new Map<string, Service>([[r2.prefix, r2.service], [azureFiles.prefix, azureFiles.service]])
+  const services = new Map<string, Service>(
+    [[r2.prefix, r2.service], [azureFiles.prefix, azureFiles.service], [oneDrive.prefix, oneDrive.service]]
+  )
   const server = new EmulatorServer(services, faults, requests, clock)
   const origin = await server.listen(options.port ?? 0, options.host ?? '127.0.0.1')
-  const emulated = { r2: r2.at(origin), azureFiles: azureFiles.at(origin) }
+  const emulated = { r2: r2.at(origin), azureFiles: azureFiles.at(origin), oneDrive: oneDrive.at(origin) }
   const close = async (): Promise<void> => {
     await server.close()
     contents.close()
   }
-  const env = (): Record<string, string> => ({ ...emulated.r2.env(), ...emulated.azureFiles.env() })
+  const env = (): Record<string, string> => ({ ...emulated.r2.env(), ...emulated.azureFiles.env(), ...emulated.oneDrive.env() })
   return { ...emulated, faults, requests, env, close, [Symbol.asyncDispose]: close }
 }
 

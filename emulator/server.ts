@@ -128,7 +128,7 @@ export class EmulatorServer {
     }
     if (effects.errorIn200 !== undefined) {
       await exchange.drain()
-      return { ...service.errorAnswer({ status: 500, code: effects.errorIn200, message: effects.message }), status: 200 }
+      return { ...service.errorAnswer({ status: 500, code: effects.errorIn200, message: effects.message }, exchange.head), status: 200 }
     }
     const answer = await service.handle(exchange)
     if (effects.loseAnswerWith === undefined) return answer
@@ -143,7 +143,7 @@ export class EmulatorServer {
       return
     }
     const message = `Emulator defect: ${error instanceof Error ? error.stack : String(error)}`
-    await exchange.send(service.errorAnswer({ status: 500, code: 'InternalError', message })).catch(() => {})
+    await exchange.send(service.errorAnswer({ status: 500, code: 'InternalError', message }, exchange.head)).catch(() => {})
   }
 
   #newEntry (service: string, subject: ReturnType<Service['describe']>, head: RequestHead, socket: Socket): RequestEntry {
@@ -170,7 +170,7 @@ function faultAnswer (service: Service, exchange: Exchange, status: number): Ans
   const { html, code, message, retryAfter } = exchange.effects
   const answer: Answer = html === true
     ? { status, headers: { 'Content-Type': 'text/html' }, body: `<!DOCTYPE html>\n<html><head><title>${status}</title></head><body>error code: ${status}</body></html>\n` }
-    : service.errorAnswer({ status, code, message })
+    : service.errorAnswer({ status, code, message }, exchange.head)
   return retryAfter === undefined ? answer : { ...answer, headers: { ...answer.headers, 'Retry-After': String(retryAfter) } }
 }
 

@@ -42,8 +42,8 @@ export interface Service {
   /** Names the request, without looking at anything stored. */
   describe (head: RequestHead): Subject
   handle (exchange: Exchange): Promise<Answer>
-  /** An error in the shape of this service. */
-  errorAnswer (error: ServiceError): Answer
+  /** An error in the shape of this service, or of that part of it which `head` asks. */
+  errorAnswer (error: ServiceError, head: RequestHead): Answer
   /** Headers that every answer of this service carries. */
   commonHeaders (): Record<string, string>
   /** Puts another version of the same size in the place of the object that a request is about. */
