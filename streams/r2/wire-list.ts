@@ -105,14 +105,15 @@ export function listBuckets (options: { prefix?: string } = {}, token?: string):
 }
 
 export function headBucket (bucket: string): R2Operation<{ region: string | undefined }> {
+  const action = `head bucket ${quote(bucket)}`
   return {
     description: HeadBucket,
-    action: `head bucket ${quote(bucket)}`,
+    action,
     method: 'HEAD',
     ...addressed(bucket),
     missingCode: 'NoSuchBucket',
     read: async response => {
-      await readNothing(response)
+      await readNothing(response, action, HeadBucket.name)
       return { region: response.headers['x-amz-bucket-region'] }
     }
   }
@@ -122,17 +123,26 @@ export function headBucket (bucket: string): R2Operation<{ region: string | unde
 export type LocationHint = 'auto' | 'wnam' | 'enam' | 'weur' | 'eeur' | 'apac' | 'oc'
 
 export function createBucket (bucket: string, options: { locationHint?: LocationHint } = {}): R2Operation<void> {
+  const action = `create bucket ${quote(bucket)}`
   return {
     description: CreateBucket,
-    action: `create bucket ${quote(bucket)}`,
+    action,
     method: 'PUT',
     ...addressed(bucket),
     headers: { 'content-type': 'application/xml' },
     body: buildXml('CreateBucketConfiguration', { LocationConstraint: options.locationHint ?? 'auto' }),
-    read: readNothing
+    read: response => readNothing(response, action, CreateBucket.name)
   }
 }
 
 export function deleteBucket (bucket: string): R2Operation<void> {
-  return { description: DeleteBucket, action: `delete bucket ${quote(bucket)}`, method: 'DELETE', ...addressed(bucket), missingCode: 'NoSuchBucket', read: readNothing }
+  const action = `delete bucket ${quote(bucket)}`
+  return {
+    description: DeleteBucket,
+    action,
+    method: 'DELETE',
+    ...addressed(bucket),
+    missingCode: 'NoSuchBucket',
+    read: response => readNothing(response, action, DeleteBucket.name)
+  }
 }

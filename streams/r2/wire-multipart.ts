@@ -4,7 +4,7 @@ import type { Conditions, ObjectHeaders } from './headers.ts'
 import { conditionHeaders, objectHeaders } from './headers.ts'
 import type { SealedBody } from './integrity.ts'
 import { AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart, UploadPartCopy } from './operations.ts'
-import { addressed, keyDecoder, normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
+import { addressed, keyDecoder, normalizeEtag, quote, readDate, readNothing, readXml, requireEtag } from './wire.ts'
 import type { Page, R2Operation } from './wire.ts'
 import { copySource, readCopyResult, readPutResult } from './wire-objects.ts'
 import type { CopyResult, PutResult, Target } from './wire-objects.ts'
@@ -49,9 +49,10 @@ export function createMultipartUpload (target: Target, options: ObjectHeaders & 
 }
 
 export function uploadPart (target: UploadTarget, partNumber: number, sealed: SealedBody): R2Operation<PutResult> {
+  const action = `upload part ${partNumber} of ${quote(target.key)}`
   return {
     description: UploadPart,
-    action: `upload part ${partNumber} of ${quote(target.key)}`,
+    action,
     method: 'PUT',
     ...addressed(target.bucket, target.key, { part_number: partNumber }),
     query: [['partNumber', String(partNumber)], ['uploadId', target.uploadId]],
@@ -60,7 +61,8 @@ export function uploadPart (target: UploadTarget, partNumber: number, sealed: Se
     payloadHash: sealed.payloadHash,
     missingCode: 'NoSuchUpload',
     read: async response => {
-      await readNothing(response)
+      await requireEtag(response, action, UploadPart.name)
+      await readNothing(response, action, UploadPart.name)
       return readPutResult(response)
     }
   }
@@ -110,14 +112,15 @@ function partElement ({ partNumber, etag, checksum }: UploadedPart): Record<stri
 
 /** 204, also when it was aborted before; 404 `NoSuchUpload` when it was completed or never existed. */
 export function abortMultipartUpload (target: UploadTarget): R2Operation<void> {
+  const action = `abort the multipart upload of ${quote(target.key)}`
   return {
     description: AbortMultipartUpload,
-    action: `abort the multipart upload of ${quote(target.key)}`,
+    action,
     method: 'DELETE',
     ...addressed(target.bucket, target.key),
     query: [['uploadId', target.uploadId]],
     missingCode: 'NoSuchUpload',
-    read: readNothing
+    read: response => readNothing(response, action, AbortMultipartUpload.name)
   }
 }
 

@@ -8,7 +8,7 @@ import { conditionHeaders, objectHeaders, readMetadata } from './headers.ts'
 import type { Conditions, ObjectHeaders } from './headers.ts'
 import type { SealedBody } from './integrity.ts'
 import { CopyObject, DeleteObject, DeleteObjects, GetObject, HeadObject, PutObject } from './operations.ts'
-import { addressed, normalizeEtag, quote, readDate, readNothing, readXml } from './wire.ts'
+import { addressed, normalizeEtag, quote, readDate, readNothing, readXml, requireEtag } from './wire.ts'
 import type { R2Operation } from './wire.ts'
 import { buildXml } from './xml.ts'
 
@@ -51,9 +51,10 @@ export interface ObjectBody {
 }
 
 export function putObject (target: Target, sealed: SealedBody, options: ObjectHeaders & Conditions): R2Operation<PutResult> {
+  const action = `put ${quote(target.key)}`
   return {
     description: PutObject,
-    action: `put ${quote(target.key)}`,
+    action,
     method: 'PUT',
     ...addressed(target.bucket, target.key),
     headers: { 'content-type': 'application/octet-stream', ...objectHeaders(options), ...conditionHeaders(options), ...sealed.headers },
@@ -61,7 +62,8 @@ export function putObject (target: Target, sealed: SealedBody, options: ObjectHe
     payloadHash: sealed.payloadHash,
     missingCode: 'NoSuchBucket',
     read: async response => {
-      await readNothing(response)
+      await requireEtag(response, action, PutObject.name)
+      await readNothing(response, action, PutObject.name)
       return readPutResult(response)
     }
   }
@@ -83,9 +85,10 @@ export interface GetOptions extends Conditions {
 export function getObject (target: Target, options: GetOptions = {}): R2Operation<ObjectBody> {
   const { start = 0, end, acceptEncoding = 'identity' } = options
   const ranged = start > 0 || end !== undefined
+  const action = ranged ? `get bytes ${start}-${end ?? ''} of ${quote(target.key)}` : `get ${quote(target.key)}`
   return {
     description: GetObject,
-    action: ranged ? `get bytes ${start}-${end ?? ''} of ${quote(target.key)}` : `get ${quote(target.key)}`,
+    action,
     method: 'GET',
     ...addressed(target.bucket, target.key),
     headers: {
@@ -95,7 +98,10 @@ export function getObject (target: Target, options: GetOptions = {}): R2Operatio
       ...conditionHeaders(options)
     },
     streams: true,
-    read: response => readObjectBody(target.key, response)
+    read: async response => {
+      await requireEtag(response, action, GetObject.name)
+      return readObjectBody(target.key, response)
+    }
   }
 }
 
@@ -111,15 +117,16 @@ function readObjectBody (key: string, response: HttpResponse): ObjectBody {
 
 /** The size is `NaN` when the edge packed or unpacked the body on its way. */
 export function headObject (target: Target, options: Conditions & { partNumber?: number } = {}): R2Operation<R2ObjectInfo> {
+  const action = `head ${quote(target.key)}`
   return {
     description: HeadObject,
-    action: `head ${quote(target.key)}`,
+    action,
     method: 'HEAD',
     ...addressed(target.bucket, target.key),
     ...(options.partNumber === undefined ? {} : { query: [['partNumber', String(options.partNumber)]] as const }),
     headers: { 'accept-encoding': 'identity', 'x-amz-checksum-mode': 'ENABLED', ...conditionHeaders(options) },
     read: async response => {
-      await readNothing(response)
+      await readNothing(response, action, HeadObject.name)
       return readObjectInfo(target.key, response.headers, Number(response.headers['content-length'] ?? NaN))
     }
   }
@@ -156,13 +163,14 @@ function readChecksums (headers: Record<string, string>): Record<string, string>
 
 /** 204, also for a key that does not exist. */
 export function deleteObject (target: Target): R2Operation<void> {
+  const action = `delete ${quote(target.key)}`
   return {
     description: DeleteObject,
-    action: `delete ${quote(target.key)}`,
+    action,
     method: 'DELETE',
     ...addressed(target.bucket, target.key),
     missingCode: 'NoSuchBucket',
-    read: readNothing
+    read: response => readNothing(response, action, DeleteObject.name)
   }
 }
 

@@ -26,9 +26,21 @@ export function addressed (bucket: string, key?: string, subject: Record<string,
   return { bucket, ...name, labels: { bucket }, subject: { bucket, ...name, ...subject } }
 }
 
-/** For operations whose answer has nothing to read. */
-export async function readNothing (response: HttpResponse): Promise<void> {
-  await response.body.collect(MAX_XML_BYTES)
+/** For operations whose answer has nothing to read, but for an error document under a good status. */
+export async function readNothing (response: HttpResponse, action: string, operation: string): Promise<void> {
+  const { status, headers } = response
+  const body = (await response.body.collect(MAX_XML_BYTES)).toString()
+  if (body.includes('<Error')) throw toStorageError({ status, headers, body }, { operation, action, now: Date.now() })
+}
+
+/**
+ * For operations whose answer is an etag. One without it is an error document, or comes from something in between: taken
+ * for success, a PUT would be lost, and a GET would deliver the document as the object.
+ */
+export async function requireEtag (response: HttpResponse, action: string, operation: string): Promise<void> {
+  if (response.headers['etag'] !== undefined) return
+  await readNothing(response, action, operation)
+  throw new StorageError(`Cannot ${action}: the answer has no etag`, { code: 'MalformedAnswer', operation, temporary: true })
 }
 
 /** A result document. A 200 whose root is `Error` is an error: the status was sent before the work was done. */

@@ -102,9 +102,9 @@ t.test('getObject() reads the size of the whole and the range that came from Con
 })
 
 t.test('getObject() gives an empty object an end before its start, and an answer without a length no size', async t => {
-  const empty = await getObject(TARGET).read(answer('', { 'content-length': '0' }))
+  const empty = await getObject(TARGET).read(answer('', { 'content-length': '0', etag: '"e"' }))
   t.same([empty.info.size, empty.start, empty.end], [0, 0, -1])
-  t.ok(Number.isNaN((await getObject(TARGET).read(answer('x', {}))).info.size))
+  t.ok(Number.isNaN((await getObject(TARGET).read(answer('x', { etag: '"e"' }))).info.size))
 })
 
 t.test('headObject() asks for the properties as they are stored, and reads them all', async t => {

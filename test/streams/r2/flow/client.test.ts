@@ -42,6 +42,32 @@ t.test('put() from multipartThreshold on goes in parts', async t => {
   t.ok((await storedBytes(emulator, 'at'))?.equals(bytesOf(2 * PART)))
 })
 
+t.test('an error in a 200 is no success, for whatever operation', async t => {
+  const { emulator, client } = await start(t)
+  const r2 = client({ retry: false, circuitBreaker: false })
+  await r2.put('k', 'x')
+  const ref = await r2.multipart.create('k')
+  const calls: Record<string, () => Promise<unknown>> = {
+    PutObject: () => r2.put('k', 'y'),
+    GetObject: () => r2.get('k'),
+    DeleteObject: () => r2.delete('k'),
+    DeleteObjects: () => r2.deleteMany(['k']),
+    CopyObject: () => r2.copy('k', 'l'),
+    ListObjectsV2: () => r2.list(),
+    CreateMultipartUpload: () => r2.multipart.create('l'),
+    UploadPart: () => r2.multipart.putPart(ref, 1, bytesOf(10)),
+    AbortMultipartUpload: () => r2.multipart.abort(ref),
+    ListMultipartUploads: () => r2.multipart.listUploads(),
+    ListBuckets: () => r2.buckets.list(),
+    CreateBucket: () => r2.buckets.create('new-bucket'),
+    DeleteBucket: () => r2.buckets.delete('sluice')
+  }
+  for (const [operation, call] of Object.entries(calls)) {
+    emulator.faults.add({ operation, errorIn200: 'AccessDenied' })
+    t.match(await failureOf(call()), { code: 'AccessDenied', status: 200, operation }, operation)
+  }
+})
+
 t.test('put() that is aborted says what may be left', async t => {
   const { emulator, r2 } = await start(t)
   emulator.faults.add({ operation: 'PutObject', stall: 'response' })
