@@ -60,6 +60,8 @@ export interface HttpResponse {
 /** Requests of one transfer, retries included. */
 export interface Tally {
   attempts: number
+  /** How many of them ended without an answer that tells whether the work was done. */
+  lost?: number
 }
 
 export interface ExecuteOptions {

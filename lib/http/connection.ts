@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
-import { StorageError } from '../errors.ts'
+import { AbortError, NetworkError, ServerError, StorageError, TimeoutError } from '../errors.ts'
 import { compose } from './call.ts'
 import type { Call, ExecuteOptions, HttpRequest, HttpResponse, Operation, Send } from './call.ts'
 import { CircuitBreaker, circuitBreaker } from './circuit-breaker.ts'
@@ -103,6 +103,7 @@ export class Connection<Op extends Operation<unknown>> {
     try {
       return await this.#read(call, await this.#exchange(call))
     } catch (error) {
+      if (call.tally !== undefined && isLost(error)) call.tally.lost = (call.tally.lost ?? 0) + 1
       throw named(error, call.operation)
     }
   }
@@ -158,6 +159,13 @@ async function readErrorBody ({ body }: HttpResponse): Promise<string> {
 function policyOf<Op extends Operation<unknown>> (service: Service<Op>, option: ClientOptions['retry']): (error: StorageError) => RetryPolicy {
   if (option === false) return () => ({ retries: 0, initialMs: 0, maxMs: 0 })
   return error => ({ ...service.policyFor(error), ...option })
+}
+
+/** The request may have got through. A 503 says that it was not served. */
+function isLost (error: unknown): boolean {
+  if (error instanceof NetworkError || error instanceof TimeoutError || error instanceof AbortError) return true
+  if (error instanceof ServerError) return error.status !== 503
+  return error instanceof StorageError && error.code === 'MalformedAnswer'
 }
 
 /** Failures of the network know nothing of the operation: say what could not be done. */

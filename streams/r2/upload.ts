@@ -1,9 +1,7 @@
 import { createDigest } from '../../lib/digest/digest.ts'
 import type { Digest, DigestAlgorithm } from '../../lib/digest/digest.ts'
 import { md5Base64 } from '../../lib/digest/part-digests.ts'
-import {
-  AbortError, DigestMismatchError, NetworkError, NotFoundError, ServerError, StorageError, TimeoutError
-} from '../../lib/errors.ts'
+import { AbortError, DigestMismatchError, NotFoundError, StorageError } from '../../lib/errors.ts'
 import type { RemoteState } from '../../lib/errors.ts'
 import type { Part, PartUpload } from '../../lib/flow/part-writable.ts'
 import type { ExecuteOptions, Tally } from '../../lib/http/call.ts'
@@ -15,7 +13,7 @@ import { multipartChecksumHeaders, seal, wholeChecksumHeaders } from './integrit
 import type { Integrity, PartReceipt } from './integrity.ts'
 import { quote, readDate } from './wire.ts'
 import type { R2Operation } from './wire.ts'
-import { abortMultipartUpload, completeMultipartUpload, createMultipartUpload, uploadPart } from './wire-multipart.ts'
+import { abortMultipartUpload, completeMultipartUpload, createMultipartUpload, listMultipartUploads, uploadPart } from './wire-multipart.ts'
 import type { UploadTarget } from './wire-multipart.ts'
 import { headObject, putObject } from './wire-objects.ts'
 import type { R2ObjectInfo, Target } from './wire-objects.ts'
@@ -58,9 +56,11 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   readonly #connection: R2Connection
   readonly #target: Target
   readonly #options: UploadOptions
-  readonly #tally: Tally = { attempts: 0 }
+  readonly #tally: Tally & { lost: number } = { attempts: 0, lost: 0 }
   #digest: Digest | undefined
   #uploadId: string | undefined
+  /** There may be an upload whose id has never arrived. */
+  #strays = false
   #completion: Completion = 'not sent'
   #startedAt = 0
   #expectedEtag: string | undefined
@@ -79,10 +79,13 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   async begin (_info: object, signal: AbortSignal): Promise<void> {
     await this.#start()
     const create = createMultipartUpload(this.#target, this.#options, multipartChecksumHeaders(this.#options.integrity))
-    const before = this.#tally.attempts
-    this.#uploadId = await this.#execute(create, signal)
-    if (this.#tally.attempts - before > 1) {
-      this.#connection.logger.warn({ ...this.#target }, 'Creating the multipart upload took several attempts: a lost answer may have left an empty one for sweepUploads()')
+    try {
+      this.#uploadId = await this.#execute(create, signal)
+    } finally {
+      if (this.#tally.lost > 0) {
+        this.#strays = true
+        this.#connection.logger.warn({ ...this.#target }, 'An answer to the creation of the multipart upload was lost: it may have left an empty one for sweepUploads()')
+      }
     }
   }
 
@@ -104,6 +107,7 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   async complete (parts: PartReceipt[], size: number, signal: AbortSignal): Promise<R2StoredObject> {
     this.#expectedEtag = compositeEtag(parts.map(part => part.etag))
     this.#completion = 'doubtful'
+    const lostBefore = this.#tally.lost
     const checksumHeaders = wholeChecksumHeaders(this.#options.integrity, parts)
     try {
       const { ifMatch, ifNoneMatch } = this.#options
@@ -113,7 +117,7 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
       return this.#stored({ ...done, size, parts: parts.length, reconciled: false, crc64nvme: checksumHeaders['x-amz-checksum-crc64nvme'] })
     } catch (error) {
       if (!(error instanceof StorageError) || error.remote === 'stored') throw error
-      if (!isDoubtful(error)) this.#completion = 'refused'
+      if (this.#tally.lost === lostBefore && error.code !== 'NoSuchUpload') this.#completion = 'refused'
       const found = this.#completion === 'doubtful' ? await this.#find(this.#expectedEtag) : undefined
       if (typeof found !== 'object') throw error
       // The same bytes may have been there before: then the upload still stands, and nobody would know of it.
@@ -132,9 +136,10 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
       const done = await this.#execute(putObject(this.#target, sealed, this.#options), signal)
       return this.#stored({ ...done, size: bytes.length, parts: 1, reconciled: false, sha256 })
     } catch (error) {
-      if (error instanceof AbortError) error.remote ??= this.#tally.attempts === 0 ? 'clean' : 'unknown'
+      // Whatever the last answer says: an earlier one may be lost, and our own first try be what a condition meets.
+      const maybeOurs = this.#tally.lost > 0
+      if (error instanceof AbortError) error.remote ??= maybeOurs ? 'unknown' : 'clean'
       if (!(error instanceof StorageError)) throw error
-      const maybeOurs = isDoubtful(error)
       const found = maybeOurs ? await this.#find(md5Etag(bytes)) : undefined
       if (typeof found !== 'object') {
         // A PUT that was cut may still land after HEAD has found nothing.
@@ -146,13 +151,29 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   }
 
   async abort (): Promise<RemoteState> {
-    if (this.#uploadId === undefined) return 'clean'
-    const left = await this.#abort() ? 'clean' : 'orphan'
+    const left = await this.#remove()
     if (this.#completion !== 'doubtful') return left
     // R2 also takes the abort of an upload that was completed after all.
     const found = await this.#find(this.#expectedEtag)
     if (found === undefined) return 'unknown'
     return found === 'none' ? left : 'stored'
+  }
+
+  async #remove (): Promise<RemoteState> {
+    if (this.#uploadId !== undefined && !await this.#abort()) return 'orphan'
+    return this.#strays && await this.#hasUploads() ? 'unknown' : 'clean'
+  }
+
+  /** Of this key, by whomever; true where it cannot be found out. */
+  async #hasUploads (): Promise<boolean> {
+    const { bucket, key } = this.#target
+    try {
+      const { entries } = await this.#execute(listMultipartUploads(bucket, { prefix: key }))
+      return entries.some(upload => upload.key === key)
+    } catch (error) {
+      this.#connection.logger.debug({ ...this.#target, error: String(error) }, 'Could not look for an upload whose creation was not answered')
+      return true
+    }
   }
 
   /** Whether the upload is no more. */
@@ -172,8 +193,10 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
     if (etag === undefined) return undefined
     const { clock, logger } = this.#connection
     try {
-      const { info: told, ageMs } = await this.#execute(headWithAge(this.#target, clock.now()))
+      const { told, at } = await this.#execute(headWithTime(this.#target, clock.now()))
       const info = await asStored(this.#connection, this.#target, told, { tally: this.#tally })
+      if (info.etag === '') return undefined
+      const ageMs = at - (info.lastModified?.getTime() ?? 0)
       return info.etag === etag && ageMs <= clock.now() - this.#startedAt + AGE_SLACK_MS ? info : 'none'
     } catch (error) {
       if (error instanceof NotFoundError) return 'none'
@@ -218,26 +241,10 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   }
 }
 
-/**
- * The service may have done the work although no good answer came. After several attempts the last answer proves nothing:
- * an earlier one may have got through, and be what a condition meets now.
- */
-function isDoubtful (error: StorageError): boolean {
-  return error.attempts > 1 || error instanceof NetworkError || error instanceof TimeoutError || error instanceof ServerError ||
-    error.code === 'NoSuchUpload' || error.code === 'MalformedAnswer'
-}
-
-/** The age by the service's own clock, which may differ from ours by minutes. */
-function headWithAge (target: Target, now: number): R2Operation<{ info: R2ObjectInfo, ageMs: number }> {
+/** With the time by the service's own clock, which may differ from ours by minutes. */
+function headWithTime (target: Target, now: number): R2Operation<{ told: R2ObjectInfo, at: number }> {
   const head = headObject(target)
-  return {
-    ...head,
-    read: async response => {
-      const info = await head.read(response)
-      const asked = readDate(response.headers['date'])?.getTime() ?? now
-      return { info, ageMs: asked - (info.lastModified?.getTime() ?? 0) }
-    }
-  }
+  return { ...head, read: async response => ({ told: await head.read(response), at: readDate(response.headers['date'])?.getTime() ?? now }) }
 }
 
 function md5Etag (bytes: Buffer): string {

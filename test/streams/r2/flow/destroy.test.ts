@@ -117,6 +117,14 @@ t.test('an abort that fails once is tried again', async t => {
   t.same(emulator.r2.state.uploads(), [])
 })
 
+t.test('an abort that finds an error in a 200 is tried again', async t => {
+  const { emulator, r2 } = await start(t)
+  emulator.faults.add({ operation: 'UploadPart', partNumber: 1, status: 403 })
+  emulator.faults.add({ operation: 'AbortMultipartUpload', errorIn200: 'InternalError' })
+  t.equal((await failureOf(upload(r2.createWriteStream('k', { partSize: PART }), bytes)))['remote'], 'clean')
+  t.same([emulator.r2.state.uploads(), trace(emulator).slice(-2)], [[], ['AbortMultipartUpload 200', 'AbortMultipartUpload 204']])
+})
+
 t.test('a create whose answer is lost may leave an empty upload, which the log says and a sweep removes', async t => {
   const { emulator, r2, log } = await start(t)
   emulator.faults.add({ operation: 'CreateMultipartUpload', loseAnswer: true })
@@ -125,6 +133,16 @@ t.test('a create whose answer is lost may leave an empty upload, which the log s
   t.ok(log.some(line => line.level === 'warn' && line.message.includes('sweepUploads')))
   t.equal((await r2.sweepUploads({ olderThanMs: 0 })).aborted.length, 1)
   t.same(emulator.r2.state.uploads(), [])
+})
+
+t.test('a create whose answer is lost before the upload fails is not called clean while an upload of its key is there', async t => {
+  const { emulator, r2 } = await start(t)
+  emulator.faults.add({ operation: 'CreateMultipartUpload', loseAnswer: true, times: 4 })
+  const error = await failureOf(upload(r2.createWriteStream('k', { partSize: PART }), bytes))
+  t.match(error, { name: 'NetworkError', operation: 'CreateMultipartUpload', remote: 'unknown' })
+  t.equal(emulator.r2.state.uploads().length, 4)
+  emulator.faults.add({ operation: 'CreateMultipartUpload', reset: 'before', times: 4 })
+  t.equal((await failureOf(upload(r2.createWriteStream('other', { partSize: PART }), bytes)))['remote'], 'clean')
 })
 
 t.test('a Complete that fails for good is cleaned up', async t => {
