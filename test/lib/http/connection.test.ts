@@ -1,8 +1,8 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { AuthenticationError, ConfigurationError } from '../../../lib/errors.ts'
 import { compose } from '../../../lib/http/call.ts'
-import type { Layer } from '../../../lib/http/call.ts'
+import type { Layer, Tally } from '../../../lib/http/call.ts'
 import type { ClientOptions } from '../../../lib/http/client-options.ts'
 import { SteppedClock, WaitingClock } from './support/clocks.ts'
 import { Loopback, cut, reset, silence, stall } from './support/loopback.ts'
@@ -39,10 +39,20 @@ t.test('Connection tries again when the answer breaks off while it is read', asy
 
 t.test('Connection counts the attempts of a transfer', async t => {
   const { connection } = await start(t, [{ status: 500 }, {}, {}])
-  const tally = { attempts: 0 }
+  const tally: Tally = { attempts: 0 }
   await connection.execute(readText(), { tally })
   await connection.execute(readText(), { tally })
-  t.same(tally, { attempts: 3 })
+  t.equal(tally.attempts, 3)
+})
+
+t.test('Connection counts the attempts whose answer tells nothing of what was done', async t => {
+  const { connection } = await start(t, [reset, { status: 500 }, cut('hal', 10), { body: 'whole' }, { status: 503 }, { status: 429 }, {}, { status: 403 }])
+  const tally: Tally = { attempts: 0 }
+  await connection.execute(readText(), { tally })
+  t.match(tally, { attempts: 4, lost: 3 })
+  await connection.execute(readText(), { tally })
+  await t.rejects(connection.execute(readText(), { tally }), { name: 'StorageError' })
+  t.match(tally, { attempts: 8, lost: 3 })
 })
 
 t.test('Connection names the operation in a failure of the network', async t => {
@@ -128,6 +138,17 @@ t.test('Connection names a failure by its status when the page that comes with i
   t.equal(server.seen.length, 2)
 })
 
+t.test('Connection is aborted also while it reads the page of a failure', async t => {
+  const abort = new AbortController()
+  const page: Reply = (_request, response) => {
+    response.writeHead(503, { 'content-length': 100 })
+    response.write('<Err', () => setImmediate(() => abort.abort()))
+  }
+  const { connection, server } = await start(t, [page])
+  await t.rejects(connection.execute(readText(), { signal: abort.signal }), { name: 'AbortError' })
+  t.equal(server.seen.length, 1)
+})
+
 t.test('Connection refuses an answer that is larger than its operation takes', async t => {
   const { connection, server } = await start(t, [{ body: Buffer.alloc(1001) }])
   await t.rejects(connection.execute(readText()), { code: 'AnswerTooLarge', operation: 'ReadText', message: 'Cannot read the text: The answer is larger than 1000 bytes' })
@@ -139,7 +160,7 @@ t.test('Connection frees the socket of an answer that nobody reads, or that cann
   await connection.execute(readText({ read: () => 'enough seen' }))
   await t.rejects(connection.execute(readText({ read: () => { throw new TypeError('a bug') } })), { name: 'TypeError', message: 'a bug' })
   await t.rejects(connection.execute({ ...openBody(), read: () => { throw new TypeError('a bug') } }), { name: 'TypeError' })
-  while (server.open > 0) await setImmediate()
+  while (server.open > 0) await turn()
   t.equal(await connection.execute(readText()), 'fine')
 })
 
@@ -212,5 +233,5 @@ async function start<C extends WaitingClock | SteppedClock = WaitingClock> (
 }
 
 async function asked (server: Loopback, count: number): Promise<void> {
-  while (server.seen.length < count) await setImmediate()
+  while (server.seen.length < count) await turn()
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
+import type { Timeouts } from '../../../lib/http/exchange.ts'
 import { Signer } from '../../../streams/r2/auth.ts'
 import { SteppedClock, WaitingClock } from '../../lib/http/support/clocks.ts'
 import { cut, reset, silence, stall } from '../../lib/http/support/loopback.ts'
@@ -12,7 +13,7 @@ import { SECRET, startR2 } from './support/client.ts'
 
 const error = (status: number, code: string, headers: Record<string, string> = {}): Reply => ({ status, headers, body: errorXml(code) })
 
-const TABLE: Array<[name: string, reply: Reply, waits: number[], failure: string]> = [
+const TABLE: Array<[name: string, reply: Reply, waits: number[], failure: string, timeouts?: Partial<Timeouts>]> = [
   ['429 ServiceUnavailable', error(429, 'ServiceUnavailable'), [1000, 2000, 4000, 8000, 16_000], 'ThrottledError'],
   ['429 that asks for 5 s', error(429, 'ServiceUnavailable', { 'retry-after': '5' }), [5250, 5250, 5250, 5250, 5250], 'ThrottledError'],
   ['429 that asks for an hour', error(429, 'ServiceUnavailable', { 'retry-after': '3600' }), [30_250, 30_250, 30_250, 30_250, 30_250], 'ThrottledError'],
@@ -24,15 +25,15 @@ const TABLE: Array<[name: string, reply: Reply, waits: number[], failure: string
   ['a 200 that holds an error', { body: errorXml('InternalError') }, [1000, 2000, 4000], 'ServerError'],
   ['a connection that is reset', reset, [500, 1000, 2000], 'NetworkError'],
   ['an answer that breaks off', cut('<ListBucket', 100), [500, 1000, 2000], 'NetworkError'],
-  ['an answer that does not come', silence, [500, 1000, 2000], 'TimeoutError'],
-  ['an answer that stalls', stall('<ListBucket', 100), [500, 1000, 2000], 'TimeoutError'],
+  ['an answer that does not come', silence, [500, 1000, 2000], 'TimeoutError', { operationMs: 25 }],
+  ['an answer that stalls', stall('<ListBucket', 100), [500, 1000, 2000], 'TimeoutError', { bodyIdleMs: 25 }],
   ['400 IncompleteBody', error(400, 'IncompleteBody'), [100, 200, 400], 'StorageError'],
   ['an answer that is cut XML', { body: xml('ListBucketResult', '').slice(0, -9) }, [100, 200, 400], 'StorageError']
 ]
 
-for (const [name, reply, waits, failure] of TABLE) {
+for (const [name, reply, waits, failure, timeouts = {}] of TABLE) {
   t.test(`R2 tries again after ${name}, and waits as the table says`, async t => {
-    const { r2, server, clock } = await startR2(t, [], { circuitBreaker: false, timeouts: { operationMs: 25, bodyIdleMs: 25 } })
+    const { r2, server, clock } = await startR2(t, [], { circuitBreaker: false, timeouts })
     server.otherwise = reply
     await t.rejects(r2.list(), { name: failure, attempts: waits.length + 1, operation: 'ListObjectsV2' })
     t.same(clock.waits, waits)
