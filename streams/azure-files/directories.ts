@@ -1,4 +1,4 @@
-import { ConflictError, NotFoundError } from '../../lib/errors.ts'
+import { ConflictError, NotFoundError, StorageError } from '../../lib/errors.ts'
 import type { EntryReadableOptions } from '../../lib/flow/entry-readable.ts'
 import type { RecursiveListReadable } from '../../lib/flow/recursive-list-readable.ts'
 import type { AzureFilesConnection } from './connection.ts'
@@ -127,8 +127,8 @@ export class AzureDirectoryService {
       if (metadata !== undefined) await this.#connection.execute(setDirectoryMetadata(target, metadata), { signal })
       return await this.#connection.execute(getDirectoryProperties(target), { signal })
     } catch (error) {
-      if (error instanceof NotFoundError) throw new ConflictError(`Cannot create directory ${JSON.stringify(target.path)} as a file has its name`, { code: 'DirectoryAlreadyExists', cause: error })
-      throw error
+      if (!(error instanceof StorageError) || error.code !== 'ResourceTypeMismatch') throw error
+      throw new ConflictError(`Cannot create directory ${JSON.stringify(target.path)} as a file has its name`, { code: 'DirectoryAlreadyExists', operation: 'CreateDirectory', cause: error })
     }
   }
 

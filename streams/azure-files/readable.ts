@@ -13,7 +13,7 @@ import { checkLeaseId } from './leases.ts'
 import { MAX_RANGE_BYTES, checkConcurrency } from './names.ts'
 import type { Target } from './names.ts'
 import { normalizeEtag, quote } from './wire.ts'
-import { getFile } from './wire-files.ts'
+import { getFile, getFileProperties } from './wire-files.ts'
 import type { FileBody, FileProperties, GetOptions } from './wire-files.ts'
 import { listRanges } from './wire-ranges.ts'
 
@@ -28,7 +28,10 @@ export interface ReadStreamOptions {
   concurrency?: number
   /** Bytes of a range; default 4 MiB. */
   rangeSize?: number
-  /** Compare the whole file with the `contentMd5` that somebody stored with it, if any. Default true. */
+  /**
+   * Compare a file that is read whole with the `contentMd5` that somebody stored with it, if any; and where it took several
+   * ranges, look at the end whether its etag is still that of the first. Default true.
+   */
   verify?: boolean
   /**
    * `md5`: every range is compared with the MD5 that the service computes for it before any of its bytes is delivered; a
@@ -107,8 +110,23 @@ class FileSource implements RangeSource<FileProperties> {
   }
 
   verifier (info: FileProperties): Verifier | undefined {
-    if (this.#options.verify === false || info.contentMd5 === undefined) return undefined
-    return new Md5Verifier(this.#target, info.contentMd5, info.size)
+    if (this.#options.verify === false) return undefined
+    const md5 = info.contentMd5 === undefined ? undefined : new Md5Verifier(this.#target, info.contentMd5, info.size)
+    const { rangeSize = MAX_RANGE_BYTES } = this.#options
+    return {
+      update: chunk => md5?.update(chunk),
+      finish: async () => {
+        if (info.size > rangeSize) await this.#compareAtEnd(info)
+        md5?.finish()
+      }
+    }
+  }
+
+  /** A write shows at once, also in the body of an answer that began before it. */
+  async #compareAtEnd ({ etag }: FileProperties): Promise<void> {
+    const { leaseId } = this.#options
+    const after = await this.#connection.execute(getFileProperties(this.#target, { leaseId }))
+    this.#compare({ start: 0, end: undefined, validator: etag }, after)
   }
 
   /** Any range of an empty file is refused: then it is asked for as a whole. */
@@ -170,7 +188,7 @@ function zeros (length: number): Readable {
   })())
 }
 
-class Md5Verifier implements Verifier {
+class Md5Verifier {
   readonly #hash = createHash('md5')
   readonly #target: Target
   readonly #expected: string

@@ -253,7 +253,7 @@ export class TinyAzure extends Dispatcher {
     if (start >= size) return { ...failure(416, 'InvalidRange'), headers: { 'x-ms-error-code': 'InvalidRange', 'content-range': `bytes */${size}` } }
     const end = Math.min(asked[2] === '' ? size - 1 : Number(asked[2]), size - 1)
     const body = file.bytes.subarray(start, end + 1)
-    const md5 = headers['x-ms-range-get-content-md5'] === 'true' ? { 'content-md5': md5Of(body), 'x-ms-content-md5': described['content-md5'] ?? '' } : {}
+    const md5 = headers['x-ms-range-get-content-md5'] === 'true' ? { 'content-md5': md5Of(body), ...(described['content-md5'] === undefined ? {} : { 'x-ms-content-md5': described['content-md5'] }) } : {}
     return { status: 206, headers: { ...described, ...md5, 'content-length': String(body.length), 'content-range': `bytes ${start}-${end}/${size}` }, body }
   }
 
