@@ -20,8 +20,10 @@ export interface Context {
   readonly tenantId: string
   readonly clientId: string
   readonly clientSecret: string
-  /** `http://127.0.0.1:port`, once the server listens. */
-  origin: string
+  /** Where links to Graph begin: `http://127.0.0.1:port` once the server listens, unless told otherwise. */
+  graphOrigin: string
+  /** Where upload, download and monitor URLs begin. */
+  filesOrigin: string
   readonly quirks: OneDriveQuirks
   readonly contents: ContentStore
   readonly drives: Drives
@@ -65,7 +67,7 @@ export const noContent = (): Answer => ({ status: 204, headers: {} })
 
 /** Where links of Graph begin: `http://127.0.0.1:port/onedrive/v1.0`. */
 export function graphUrl (context: Context): string {
-  return `${context.origin}/onedrive/v1.0`
+  return `${context.graphOrigin}/onedrive/v1.0`
 }
 
 export function factsOf ({ now, by }: Pick<Call, 'now' | 'by'>): ItemFacts {

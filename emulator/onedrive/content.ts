@@ -36,7 +36,7 @@ export async function getContent (call: Call): Promise<Answer> {
   if (ifNoneMatch !== undefined && isNamedBy(ifNoneMatch, file, drive.flavour)) return { status: 304, headers: {} }
   const format = query.get('format')
   if (format !== undefined) refuseConversion(format, file.name)
-  return { status: 302, headers: { Location: context.tickets.url(context.origin, drive, file, now) } }
+  return { status: 302, headers: { Location: context.tickets.url(context.filesOrigin, drive, file, now) } }
 }
 
 function refuseConversion (format: string, name: string): never {

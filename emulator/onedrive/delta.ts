@@ -145,7 +145,7 @@ function deltaLink ({ context, incoming }: Call, position: Position): string {
   const { path, query } = incoming.head
   const kept = query.split('&').filter(part => part !== '' && !/^(?:\$|%24)?token=/i.test(part))
   const token = Buffer.from(JSON.stringify(position)).toString('base64url')
-  return `${context.origin}${path.replace(/delta\([^/]*$/, 'delta')}?${[...kept, `token=${token}`].join('&')}`
+  return `${context.graphOrigin}${path.replace(/delta\([^/]*$/, 'delta')}?${[...kept, `token=${token}`].join('&')}`
 }
 
 /** `Location` is where to start over. */

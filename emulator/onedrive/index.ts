@@ -30,7 +30,11 @@ export interface OneDriveOptions {
   clientSecret?: string
   /** `b!…` or 16 hex digits; random unless given. */
   driveId?: string
-  /** A folder keeps the drives of one flavour. */
+  /**
+   * Where links begin that are given out, for clients that come through a proxy which does TLS: those to Graph, and upload,
+   * download and monitor URLs. The emulator's own address unless given.
+   */
+  origins?: { graph?: string, files?: string }
   strict?: Partial<OneDriveQuirks>
 }
 
@@ -97,7 +101,8 @@ export async function startOneDrive (options: OneDriveOptions, { contents, recor
     tenantId: options.tenantId ?? randomUUID(),
     clientId: options.clientId ?? randomUUID(),
     clientSecret: options.clientSecret ?? randomBytes(30).toString('base64url'),
-    origin: '',
+    graphOrigin: options.origins?.graph ?? '',
+    filesOrigin: options.origins?.files ?? '',
     quirks,
     contents,
     drives,

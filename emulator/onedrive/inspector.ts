@@ -88,7 +88,7 @@ export class StateInspector implements OneDriveInspector {
       return {
         id,
         path: `${folder === undefined ? '' : pathOf(folder).replace(/\/$/, '')}/${name}`,
-        uploadUrl: `${this.#context.origin}${path}`,
+        uploadUrl: `${this.#context.filesOrigin}${path}`,
         received,
         total,
         expires: new Date(expires)

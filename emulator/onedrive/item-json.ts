@@ -19,7 +19,7 @@ export function itemJson (context: Context, drive: Drive, item: Item, view: Item
   const { flavour } = drive
   const cTag = cTagOf(item, flavour)
   return {
-    ...(view.downloadUrl && item.kind === 'file' ? { '@microsoft.graph.downloadUrl': context.tickets.url(context.origin, drive, item, view.now) } : {}),
+    ...(view.downloadUrl && item.kind === 'file' ? { '@microsoft.graph.downloadUrl': context.tickets.url(context.filesOrigin, drive, item, view.now) } : {}),
     id: item.id,
     name: item.name,
     size: sizeOf(item),
@@ -53,7 +53,7 @@ export function goneJson (context: Context, drive: Drive, gone: Gone): ItemJson 
 }
 
 export function itemContext (context: Context, drive: Drive, what = 'items/$entity'): string {
-  return `${context.origin}/onedrive/v1.0/$metadata#drives('${encodeURIComponent(drive.id).replaceAll('!', '%21')}')/${what}`
+  return `${context.graphOrigin}/onedrive/v1.0/$metadata#drives('${encodeURIComponent(drive.id).replaceAll('!', '%21')}')/${what}`
 }
 
 /** Personal drives spell their id in capitals here, when told to be as careless as some are. */

@@ -155,7 +155,7 @@ function grantDeviceCode (request: TokenRequest): object {
   checkClient(request)
   const { context, form, now } = request
   const device = context.tokens.startDevice(form.get('scope') ?? '', now)
-  const page = `${context.origin}/onedrive/login/devicelogin`
+  const page = `${context.graphOrigin}/onedrive/login/devicelogin`
   return {
     user_code: device.userCode,
     device_code: device.code,

@@ -6,7 +6,7 @@ import type { Job } from './copy-jobs.ts'
 import { itemNotFound } from './errors.ts'
 import type { Incoming } from './incoming.ts'
 
-export function monitorUrl ({ origin, drives }: Context, id: string): string {
+export function monitorUrl ({ filesOrigin: origin, drives }: Context, id: string): string {
   return drives.flavour === 'business' ? `${origin}/onedrive/monitor/_api/v2.1/drive/operations/${id}?c=eu-1&tempauth=v1.${id}` : `${origin}/onedrive/monitor/${id}`
 }
 
@@ -18,7 +18,7 @@ export async function serveMonitor (context: Context, incoming: Incoming): Promi
   return answer(context, job)
 }
 
-function answer ({ quirks, origin }: Context, { operation, polls, state }: Job): Answer {
+function answer ({ quirks, graphOrigin }: Context, { operation, polls, state }: Job): Answer {
   switch (state.phase) {
     case 'running':
     case 'finishing': return json(202, {
@@ -27,7 +27,7 @@ function answer ({ quirks, origin }: Context, { operation, polls, state }: Job):
     case 'failed': return json(200, { operation, status: 'failed', error: { code: state.error.code, message: state.error.message } })
     case 'completed': {
       const body = { operation, status: 'completed', percentageComplete: 100, resourceId: state.resourceId }
-      const Location = `${origin}/onedrive/v1.0/drives/${state.driveId}/items/${encodeURIComponent(state.resourceId)}`
+      const Location = `${graphOrigin}/onedrive/v1.0/drives/${state.driveId}/items/${encodeURIComponent(state.resourceId)}`
       return quirks.copyDone === 303 ? json(303, body, { Location }) : json(200, body)
     }
   }

@@ -7,7 +7,7 @@ import type { Flavour } from './quirks.ts'
 /** The request's own URL with another token in it. */
 export function nextLink ({ context, incoming }: Call, flavour: Flavour, cursor: string): string {
   const kept = incoming.head.query.split('&').filter(part => part !== '' && !/^(?:\$|%24)?skiptoken=/i.test(part))
-  return `${context.origin}${incoming.head.path}?${[...kept, `$skiptoken=${writeToken(flavour, cursor)}`].join('&')}`
+  return `${context.graphOrigin}${incoming.head.path}?${[...kept, `$skiptoken=${writeToken(flavour, cursor)}`].join('&')}`
 }
 
 /** The cursor of the request's token; undefined on a first page. @throws {GraphError} 400 when it was altered */

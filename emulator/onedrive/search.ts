@@ -19,7 +19,7 @@ export async function search (call: Call): Promise<Answer> {
   const from = readIndex(readCursor(call, drive.flavour))
   const end = from + readTop(call.query)
   return jsonAnswer({
-    '@odata.context': `${call.context.origin}/onedrive/v1.0/$metadata#Collection(driveItem)`,
+    '@odata.context': `${call.context.graphOrigin}/onedrive/v1.0/$metadata#Collection(driveItem)`,
     ...(end < found.length ? { '@odata.nextLink': nextLink(call, drive.flavour, String(end + 1)) } : {}),
     value: found.slice(from, end).map(item => {
       const view = viewItem(call, drive, item, { downloadUrl: false, parentPath: false })

@@ -37,7 +37,8 @@ export class OneDriveService implements Service {
 
   /** Where links begin, known once the server listens. */
   listenAt (origin: string): void {
-    this.#context.origin = origin
+    this.#context.graphOrigin ||= origin
+    this.#context.filesOrigin ||= origin
   }
 
   get context (): Context {

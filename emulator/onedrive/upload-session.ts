@@ -42,8 +42,8 @@ export async function createUploadSession (call: Call): Promise<Answer> {
   }, now)
   if (item !== undefined && context.quirks.sessionChangesETag) await drive.touch(item, now)
   return jsonAnswer({
-    '@odata.context': `${context.origin}/onedrive/v1.0/$metadata#microsoft.graph.uploadSession`,
-    uploadUrl: `${context.origin}${session.path}`,
+    '@odata.context': `${context.graphOrigin}/onedrive/v1.0/$metadata#microsoft.graph.uploadSession`,
+    uploadUrl: `${context.filesOrigin}${session.path}`,
     expirationDateTime: new Date(session.expires).toISOString(),
     nextExpectedRanges: ['0-']
   })

@@ -34,7 +34,7 @@ export async function getVersionContent (call: Call): Promise<Answer> {
   const { context, now } = call
   const { drive, file, version } = await resolveVersion(call)
   if (version === currentVersion(file)) throw invalidRequest('You cannot get the content of the current version.')
-  return { status: 302, headers: { Location: context.tickets.url(context.origin, drive, file, now, version.number) } }
+  return { status: 302, headers: { Location: context.tickets.url(context.filesOrigin, drive, file, now, version.number) } }
 }
 
 /** The old bytes become a new version. */
