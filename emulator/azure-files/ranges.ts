@@ -129,7 +129,7 @@ function previousVersion (call: Call): SparseContent | undefined {
 
 /** What was written since is a Range, what was cleared since a ClearRange; what is the same by reference is neither. */
 function differences (before: SparseContent, after: SparseContent, written: Span[], span: Span): string[] {
-  const changed = written.filter(range => !before.holdsSame(after, range)).map(range => ({ ...range, name: 'Range' }))
+  const changed = after.changedSince(before, span).map(range => ({ ...range, name: 'Range' }))
   const cleared = subtract(before.written(span), written).map(range => ({ ...range, name: 'ClearRange' }))
   return [...changed, ...cleared].sort((a, b) => a.start - b.start).map(range => rangeXml(range.name, range))
 }

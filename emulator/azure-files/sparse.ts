@@ -92,10 +92,21 @@ export class SparseContent {
     return spans
   }
 
-  /** Whether the other holds the very same bytes there, written once and never since. */
-  holdsSame (other: SparseContent, { start, end }: Span): boolean {
-    const [mine, theirs] = [this.#pieces(start, end), other.#pieces(start, end)]
-    return mine === theirs
+  /** Where something was written that the other does not hold as well, put there by the same write. */
+  changedSince (before: SparseContent, span: Span): Span[] {
+    const edges = new Set([...this.#edges(span), ...before.#edges(span)])
+    const changed: Span[] = []
+    for (const { start, end } of this.written(span)) {
+      const cuts = [start, ...[...edges].filter(edge => edge > start && edge < end).sort((a, b) => a - b), end]
+      for (let index = 1; index < cuts.length; index++) {
+        const piece = { start: cuts[index - 1] as number, end: cuts[index] as number }
+        if (this.#identity(piece) === before.#identity(piece)) continue
+        const last = changed.at(-1)
+        if (last?.end === piece.start) last.end = piece.end
+        else changed.push(piece)
+      }
+    }
+    return changed
   }
 
   /** The same bytes once more, by reference. */
@@ -110,10 +121,18 @@ export class SparseContent {
     this.#extents = []
   }
 
+  /** Where one slice ends and another begins. */
+  #edges (span: Span): number[] {
+    return this.#extents.filter(extent => extent.start < span.end && endOf(extent) > span.start).flatMap(({ start, content }) => {
+      let position = start
+      return [start, ...content.slices.map(slice => { position += slice.size; return position })]
+    })
+  }
+
   /** What is there, as a text that names the blobs. */
-  #pieces (start: number, end: number): string {
-    const content = this.read({ start, end })
-    const text = content.slices.map(({ blob, start: offset, size }) => `${blob.fill === undefined ? blob.id : `fill ${blob.fill}`} ${offset} ${size}`).join('\n')
+  #identity (span: Span): string {
+    const content = this.read(span)
+    const text = content.slices.map(({ blob, start, size }) => `${blob.fill === undefined ? `${blob.id} ${start}` : `fill ${blob.fill}`} ${size}`).join('\n')
     this.#contents.release(content)
     return text
   }

@@ -3,7 +3,7 @@
  * little-endian. Wire: `x-ms-structured-body: XSM/1.0; properties=crc64`.
  */
 import { MiB } from '../../lib/bytes/sizes.ts'
-import { createDigest } from '../../lib/digest/digest.ts'
+import { createDigest, type Digest } from '../../lib/digest/digest.ts'
 import { azureError } from './errors.ts'
 
 export const STRUCTURED = 'XSM/1.0; properties=crc64'
@@ -28,24 +28,18 @@ function segmentsOf (size: number): number {
 export async function * framed (source: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
   yield header(size)
   const whole = await createDigest('crc64nvme')
-  const bytes = source[Symbol.asyncIterator]()
-  let left: Buffer = Buffer.alloc(0)
-  for (let number = 1; number <= segmentsOf(size); number++) {
-    const length = Math.min(SEGMENT, size - (number - 1) * SEGMENT)
-    yield segmentHeader(number, length)
-    const crc = await createDigest('crc64nvme')
-    for (let wanted = length; wanted > 0;) {
-      if (left.length === 0) left = (await bytes.next()).value as Buffer
-      const piece = left.subarray(0, wanted)
-      left = left.subarray(piece.length)
-      wanted -= piece.length
-      crc.update(piece)
-      whole.update(piece)
-      yield piece
+  const reader = new Reader(source)
+  try {
+    for (let number = 1; number <= segmentsOf(size); number++) {
+      const length = Math.min(SEGMENT, size - (number - 1) * SEGMENT)
+      yield segmentHeader(number, length)
+      yield * reader.segment(length, whole)
+      yield reader.sum()
     }
-    yield crc.digest().reverse()
+    yield whole.digest().reverse()
+  } finally {
+    await reader.close()
   }
-  yield whole.digest().reverse()
 }
 
 function header (size: number): Buffer {
@@ -67,28 +61,25 @@ function segmentHeader (number: number, length: number): Buffer {
 /** The data without its frame. @throws {AzureError} 400 when the frame is wrong or a sum does not fit */
 export async function * unframed (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const reader = new Reader(source)
-  const head = await reader.take(HEADER)
-  if (head.readUInt8(0) !== VERSION || head.readUInt16LE(9) !== WITH_CRC64) throw malformed()
-  const whole = await createDigest('crc64nvme')
-  for (let number = 1; number <= head.readUInt16LE(11); number++) {
-    const segment = await reader.take(SEGMENT_HEADER)
-    if (segment.readUInt16LE(0) !== number) throw malformed()
-    const crc = await createDigest('crc64nvme')
-    for (let wanted = Number(segment.readBigUInt64LE(2)); wanted > 0;) {
-      const piece = await reader.some(wanted)
-      wanted -= piece.length
-      crc.update(piece)
-      whole.update(piece)
-      yield piece
+  try {
+    const head = await reader.take(HEADER)
+    if (head.readUInt8(0) !== VERSION || head.readUInt16LE(9) !== WITH_CRC64) throw malformed()
+    const whole = await createDigest('crc64nvme')
+    for (let number = 1; number <= head.readUInt16LE(11); number++) {
+      const segment = await reader.take(SEGMENT_HEADER)
+      if (segment.readUInt16LE(0) !== number) throw malformed()
+      yield * reader.segment(Number(segment.readBigUInt64LE(2)), whole)
+      compare(reader.sum(), await reader.take(CRC))
     }
-    compare(crc.digest(), await reader.take(CRC))
+    compare(whole.digest().reverse(), await reader.take(CRC))
+    if (!await reader.ended() || BigInt(reader.position) !== head.readBigUInt64LE(1)) throw malformed()
+  } finally {
+    await reader.close()
   }
-  compare(whole.digest(), await reader.take(CRC))
-  if (!await reader.ended() || BigInt(reader.position) !== head.readBigUInt64LE(1)) throw malformed()
 }
 
 function compare (found: Buffer, stated: Buffer): void {
-  if (!found.reverse().equals(stated)) throw azureError('Crc64Mismatch', { UserSpecifiedCrc: stated.toString('base64'), ServerCalculatedCrc: found.toString('base64') })
+  if (!found.equals(stated)) throw azureError('Crc64Mismatch', { UserSpecifiedCrc: stated.toString('base64'), ServerCalculatedCrc: found.toString('base64') })
 }
 
 function malformed (): Error {
@@ -100,6 +91,7 @@ class Reader {
   position = 0
   readonly #source: AsyncIterator<Buffer>
   #left: Buffer = Buffer.alloc(0)
+  #sum: Buffer = Buffer.alloc(0)
 
   constructor (source: AsyncIterable<Buffer>) {
     this.#source = source[Symbol.asyncIterator]()
@@ -112,6 +104,29 @@ class Reader {
     this.#left = this.#left.subarray(piece.length)
     this.position += piece.length
     return piece
+  }
+
+  /** So many bytes as they come, added to the sum over all; their own is `sum()` afterwards. */
+  async * segment (size: number, whole: Digest): AsyncGenerator<Buffer> {
+    const crc = await createDigest('crc64nvme')
+    for (let wanted = size; wanted > 0;) {
+      const piece = await this.some(wanted)
+      wanted -= piece.length
+      crc.update(piece)
+      whole.update(piece)
+      yield piece
+    }
+    this.#sum = crc.digest().reverse()
+  }
+
+  /** CRC64 of the last segment, as it is sent. */
+  sum (): Buffer {
+    return this.#sum
+  }
+
+  /** Lets the source close what it has open. */
+  async close (): Promise<void> {
+    await this.#source.return?.()
   }
 
   async take (size: number): Promise<Buffer> {
