@@ -46,7 +46,9 @@ export class RangeFile {
     await this.#makeRoom(range, last, signal)
     const sealed = await seal(bytes, this.#options.integrity)
     const { leaseId } = this
-    return await this.#connection.execute(putRange(this.#target, range, sealed, { leaseId }), { signal, tally: this.#options.tally })
+    const written = await this.#connection.execute(putRange(this.#target, range, sealed, { leaseId }), { signal, tally: this.#options.tally })
+    this.#connection.logger.trace({ ...this.#target, ...range }, 'Range stored')
+    return written
   }
 
   async resize (size: number, signal?: AbortSignal): Promise<Written> {

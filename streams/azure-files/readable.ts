@@ -98,6 +98,7 @@ class FileSource implements RangeSource<FileProperties> {
     const { properties: info, start, end, rangeMd5, body } = await this.#get(range, signal)
     // It may fail while nobody reads it yet: whoever reads it later hears of that.
     body.on('error', () => undefined)
+    this.#connection.logger.trace({ ...this.#target, start, end }, 'Range opened')
     try {
       this.#compare(range, info)
       if (this.#options.sparse === true) this.#written ??= await this.#listWritten(info, signal)
