@@ -3,13 +3,14 @@ import { systemClock } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { StorageError } from '../../lib/errors.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
-import type { ExecuteOptions, HttpRequest } from '../../lib/http/call.ts'
+import type { ExecuteOptions, HttpRequest, HttpResponse } from '../../lib/http/call.ts'
 import type { ClientOptions } from '../../lib/http/client-options.ts'
 import { Connection } from '../../lib/http/connection.ts'
 import type { FailedAnswer, Service } from '../../lib/http/connection.ts'
 import { createDispatcher } from '../../lib/http/dispatcher.ts'
 import { parseEndpoint } from '../../lib/http/endpoint.ts'
 import type { Timeouts } from '../../lib/http/exchange.ts'
+import { parseRetryAfter } from '../../lib/http/retry.ts'
 import type { RetryPolicy } from '../../lib/http/retry.ts'
 import type { Attributes, Counter, Histogram } from '../../lib/http/telemetry.ts'
 import { ThrottleGate } from '../../lib/http/throttle-gate.ts'
@@ -20,13 +21,14 @@ import type { OneDriveConfig, OneDriveOptions } from './config.ts'
 import { readError, retryPolicyFor, toStorageError } from './errors.ts'
 import { IdentityService } from './identity-connection.ts'
 import { BYTES_UPLOADED, DOWNLOADS, METRICS, UPLOADS, UPLOAD_DURATION } from './metrics.ts'
-import { DOWNLOADING, UPLOADING } from './operations.ts'
+import { DOWNLOADING, GetDeviceCode, GetToken, UPLOADING } from './operations.ts'
 import { answererOf } from './wire.ts'
-import type { GraphOperation } from './wire.ts'
+import type { GraphOperation, Where } from './wire.ts'
 import type { IdentityOperation } from './wire-identity.ts'
 
 /** The document gives none: those of R2 (R2A 5.4 and 9.4). */
 const TIMEOUTS: Timeouts = { connectMs: 30_000, headersMs: 60_000, bodyIdleMs: 30_000, operationMs: 300_000 }
+const NEVER: RetryPolicy = { retries: 0, initialMs: 0, maxMs: 0 }
 const BREAKER = { failureThreshold: 5, resetMs: 30_000, successThreshold: 3 }
 
 export class OneDriveConnection extends Connection<GraphOperation<unknown>> {
@@ -59,7 +61,7 @@ export class OneDriveConnection extends Connection<GraphOperation<unknown>> {
 
   override async execute<T> (operation: GraphOperation<T>, options: ExecuteOptions = {}): Promise<T> {
     await this.#gate.wait(options.signal)
-    return await super.execute(operation, options)
+    return await super.execute({ ...operation, read: response => this.#read(operation, response) }, options)
   }
 
   /** A throttle that was heard inside of a batch or by a fragment: no request of this client starts before it is over. */
@@ -71,6 +73,13 @@ export class OneDriveConnection extends Connection<GraphOperation<unknown>> {
     await this.#identity.close()
     await super.close()
     await this.#closeDispatcher()
+  }
+
+  /** An answer may say that the budget of the app is used up: the next request would be refused, and count. */
+  #read<T> (operation: GraphOperation<T>, response: HttpResponse): Promise<T> | T {
+    const resetMs = response.headers['ratelimit-remaining'] === '0' ? parseRetryAfter(response.headers['ratelimit-reset'], this.clock.now()) : undefined
+    if (resetMs !== undefined) this.pause(resetMs)
+    return operation.read(response)
   }
 }
 
@@ -119,6 +128,7 @@ class OneDriveService implements Service<GraphOperation<unknown>> {
   }
 
   policyFor (error: StorageError): RetryPolicy {
+    if (error.operation === GetToken.name || error.operation === GetDeviceCode.name) return NEVER // It was tried often enough by its own connection.
     return retryPolicyFor(error, this.#overrides)
   }
 
@@ -163,11 +173,18 @@ class OneDriveService implements Service<GraphOperation<unknown>> {
     const { endpoint } = this.#config
     const { where } = operation
     const followed = this.#followed.get(operation)
-    if (followed !== undefined) return { ...splitLink(followed.reveal()), authorized: false }
+    if (followed !== undefined) return this.#followedAddress(splitLink(followed.reveal()), where)
     if (where.kind === 'graph') return { origin: endpoint.origin, target: endpoint.pathPrefix + where.path, authorized: true }
     const { origin, target } = splitLink(where.kind === 'page' ? where.link : where.link.reveal())
     // The token goes to our own endpoint only, whatever host a link names.
     return { origin, target, authorized: where.kind === 'page' && origin === endpoint.origin }
+  }
+
+  /** Content is never asked for with the token; a monitor that is done may lead to the item at Graph, which wants it. */
+  #followedAddress ({ origin, target }: { origin: string, target: string }, where: Where): { origin: string, target: string, authorized: boolean } {
+    const { endpoint } = this.#config
+    const isMonitor = where.kind === 'authorized' && where.by === 'monitor'
+    return { origin, target, authorized: isMonitor && origin === endpoint.origin && target.startsWith(`${endpoint.pathPrefix}/`) }
   }
 }
 

@@ -19,6 +19,8 @@ export const ListChildren = describe('ListChildren', { begin: 'Listing children'
 export const ListDelta = describe('ListDelta', { begin: 'Listing changes', end: 'Changes listed', missing: 'Folder not found for changes', failed: 'Failed to list changes', piece: true })
 export const Search = describe('Search', { begin: 'Searching', end: 'Search page read', missing: 'Folder not found for search', failed: 'Failed to search', piece: true })
 export const CreateFolder = describe('CreateFolder', { begin: 'Creating folder', end: 'Folder created', missing: 'Parent folder not found', failed: 'Failed to create folder' })
+/** Where the name is taken the service finds another one, so that a second try would make a second folder. */
+export const CreateFolderRenaming = { ...CreateFolder, name: 'CreateFolderRenaming' }
 export const UpdateItem = describe('UpdateItem', { begin: 'Updating item', end: 'Item updated', missing: 'Item not found for update', failed: 'Failed to update item' })
 export const DeleteItem = describe('DeleteItem', { begin: 'Deleting item', end: 'Item deleted', missing: 'Item not found for deletion', failed: 'Failed to delete item' })
 export const PermanentlyDeleteItem = describe('PermanentlyDeleteItem', { begin: 'Deleting item for ever', end: 'Item deleted for ever', missing: 'Item not found for deletion', failed: 'Failed to delete item for ever' })
@@ -41,7 +43,7 @@ export const GetDeviceCode = describe('GetDeviceCode', { begin: 'Requesting devi
  * What must not be sent twice when nobody knows whether the first was done: a second copy would be made, a fragment that
  * was stored would be refused; the upload session itself asks and goes on.
  */
-export const SENT_ONCE: ReadonlySet<string> = new Set([CopyItem.name, UploadFragment.name, CommitUploadSession.name])
+export const SENT_ONCE: ReadonlySet<string> = new Set([CopyItem.name, UploadFragment.name, CommitUploadSession.name, CreateFolderRenaming.name])
 
 /** Operations whose requests carry bytes of files, and those whose answers do, as the byte counters mean it. */
 export const UPLOADING: ReadonlySet<string> = new Set([UploadContent.name, UploadFragment.name])

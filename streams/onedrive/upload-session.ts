@@ -7,9 +7,10 @@ import type { OneDriveConnection } from './connection.ts'
 import { isSessionOver } from './errors.ts'
 import type { OneDriveItem } from './item.ts'
 import { FRAGMENT_UNIT } from './names.ts'
+import { GetUploadSession, UploadFragment } from './operations.ts'
 import type { GraphOperation } from './wire.ts'
 import { commitUploadSession, getUploadSession, putFragment } from './wire-session.ts'
-import type { FragmentAnswer, SessionStatus } from './wire-session.ts'
+import type { FragmentAnswer, MissingRange, SessionStatus } from './wire-session.ts'
 
 /** Where a session stands (ODA 5.2). */
 export type SessionState =
@@ -50,6 +51,8 @@ export class SessionTransfer {
   /** Last byte of the first gap, where the session names one. */
   #gapEnd: number | undefined
   #doubtful = false
+  /** The session never tells what it lacks. */
+  #mute = false
 
   constructor (connection: OneDriveConnection, options: TransferOptions) {
     this.uploadUrl = options.uploadUrl
@@ -111,10 +114,15 @@ export class SessionTransfer {
     }
   }
 
-  /** Where the session stands, by its own word. */
-  async #ask (signal: AbortSignal | undefined): Promise<void> {
+  /** Where the session stands, by its own word; false where it has none. */
+  async #ask (signal: AbortSignal | undefined): Promise<boolean> {
     try {
-      this.#believe(await this.#execute(getUploadSession(this.uploadUrl, this.#options.name), signal))
+      const status = await this.#execute(getUploadSession(this.uploadUrl, this.#options.name), signal)
+      if (this.#heed(status)) return true
+      // An empty list says that nothing is missing, which can only be when everything was sent.
+      const whole = status.missing !== undefined && (this.#doubtful || this.#next >= this.total)
+      if (whole) this.#stand(this.total, undefined)
+      return whole
     } catch (error) {
       // A session that has made its file is no more, just as one that has expired.
       if (isSessionOver(error) && this.#next >= this.total) this.#doubtful = true
@@ -127,27 +135,37 @@ export class SessionTransfer {
     const end = start + bytes.length
     try {
       this.#doubtful = end === this.total
-      this.#admit(await this.#execute(putFragment(this.uploadUrl, this.#options.name, start, bytes, this.total), signal), end)
+      await this.#admit(await this.#execute(putFragment(this.uploadUrl, this.#options.name, start, bytes, this.total), signal), end, signal)
       this.#doubtful = false
+      if (this.#next <= start) throw this.#stalled(start, end)
     } catch (error) {
       await this.#recover(error, end, signal)
     }
     if (this.#next > start) this.#patience.progress()
   }
 
-  #admit (answer: FragmentAnswer, end: number): void {
-    if (answer.kind === 'more') return this.#believe(answer, end)
+  async #admit (answer: FragmentAnswer, end: number, signal: AbortSignal): Promise<void> {
+    if (answer.kind === 'more') return await this.#believe(answer, end, signal)
     this.#state = { phase: 'completed', item: answer.kind === 'item' ? answer.item : undefined }
     this.#next = this.total
   }
 
-  /** @param sent where the list is missing or empty: what was accepted without a word is stored. */
-  #believe ({ missing }: SessionStatus, sent?: number): void {
-    const [first] = [...missing ?? []].sort((a, b) => a.start - b.start)
-    if (first !== undefined) return this.#stand(first.start, first.end)
-    if (sent !== undefined) return this.#stand(sent, undefined)
-    // An empty list says that nothing is missing, which can only be when everything was sent.
-    if (missing !== undefined && (this.#doubtful || this.#next >= this.total)) this.#stand(this.total, undefined)
+  /**
+   * An accepted fragment is stored as far as the answer tells; where it does not tell, the session is asked while the bytes
+   * are still at hand, and one that never tells is believed.
+   */
+  async #believe (status: SessionStatus, end: number, signal: AbortSignal): Promise<void> {
+    if (this.#heed(status)) return
+    if (end === this.total && status.missing !== undefined) return this.#stand(end, undefined)
+    if (!this.#mute) this.#mute = !await this.#ask(signal)
+    if (this.#mute) this.#stand(end, undefined)
+  }
+
+  /** Whether the status tells what is missing. */
+  #heed ({ missing }: SessionStatus): boolean {
+    const gap = firstGap(missing ?? [])
+    if (gap !== undefined) this.#stand(gap.start, gap.end)
+    return gap !== undefined
   }
 
   #stand (next: number, gapEnd: number | undefined): void {
@@ -160,7 +178,7 @@ export class SessionTransfer {
   async #recover (error: unknown, end: number, signal: AbortSignal): Promise<void> {
     if (!(error instanceof StorageError)) throw error // An abort leaves open whether the fragment came through.
     if (!isRecoverable(error, this.#next)) {
-      this.#doubtful = false
+      this.#doubtful &&= error.operation === GetUploadSession.name // Then the last fragment was taken, and its session is gone.
       throw error
     }
     if (!this.#patience.fail()) throw error
@@ -207,6 +225,10 @@ export class SessionTransfer {
     return new StorageError(`Cannot upload ${this.#options.name}: the session wants bytes from ${this.#next} on again, and those before ${offset} are gone`, { code: 'UploadSessionRewound' })
   }
 
+  #stalled (start: number, end: number): StorageError {
+    return new StorageError(`Cannot upload bytes ${start}-${end - 1} of ${this.#options.name}: the session accepts them and takes none`, { code: 'ChunkUploadFailed', operation: UploadFragment.name, temporary: true })
+  }
+
   #incomplete (): StorageError {
     return new StorageError(`Cannot upload ${this.#options.name}: the session still lacks bytes from ${this.#next} on, of ${this.total}`, { code: 'UploadIncomplete' })
   }
@@ -215,6 +237,12 @@ export class SessionTransfer {
     const options: ExecuteOptions = { signal, tally: this.#options.tally }
     return this.#connection.execute(operation, options)
   }
+}
+
+/** Ranges that touch are one gap, in whatever order they come. */
+function firstGap (missing: readonly MissingRange[]): MissingRange | undefined {
+  const [first, ...others] = [...missing].sort((a, b) => a.start - b.start)
+  return first === undefined ? undefined : others.reduce((gap, range) => gap.end !== undefined && range.start <= gap.end + 1 ? { start: gap.start, end: range.end } : gap, first)
 }
 
 /**

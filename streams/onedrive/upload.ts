@@ -356,11 +356,14 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
     }
   }
 
-  /** A session tells the times of the file; a PUT cannot, and a change afterwards would be a second version. */
+  /**
+   * A session tells the times of the file; a PUT cannot, and a change afterwards would be a second version. With `rename` a
+   * PUT that is sent again would make a second file, while a session asks.
+   */
   #fitsOnePut (bytes: Buffer): boolean {
-    const { simpleUploadLimit, fileTimes, deferCommit, description } = this.#options
+    const { simpleUploadLimit, fileTimes, deferCommit, description, conflictBehavior } = this.#options
     if (bytes.length === 0) return true // A session cannot carry nothing.
-    return bytes.length <= simpleUploadLimit && fileTimes === undefined && description === undefined && deferCommit !== true
+    return bytes.length <= simpleUploadLimit && fileTimes === undefined && description === undefined && deferCommit !== true && conflictBehavior !== 'rename'
   }
 
   #hash (bytes: Uint8Array): void {

@@ -8,7 +8,7 @@ import { fileSystemInfo, readItem } from './item.ts'
 import type { FileTimes, OneDriveItem } from './item.ts'
 import { defined, textOf } from './json.ts'
 import type { ConflictBehavior } from './names.ts'
-import { CreateFolder, DeleteItem, GetItem, ListChildren, ListDelta, PermanentlyDeleteItem, Search, UpdateItem } from './operations.ts'
+import { CreateFolder, CreateFolderRenaming, DeleteItem, GetItem, ListChildren, ListDelta, PermanentlyDeleteItem, Search, UpdateItem } from './operations.ts'
 import { about, graph, itemOf, jsonBody, readItemAnswer, readJson, readJsonIfAny, readNothing, readPage, withQuery } from './wire.ts'
 import type { GraphOperation, Page, Where } from './wire.ts'
 import { readMonitor } from './wire-copy.ts'
@@ -94,7 +94,7 @@ export function searchItems (folder: Address, query: string, options: ChildrenOp
 
 /** The conflict behaviour stands in the body here. Wire: https://learn.microsoft.com/graph/api/driveitem-post-children */
 export function createFolder (parent: Address, name: string, conflictBehavior: ConflictBehavior): GraphOperation<OneDriveItem> {
-  const told = about(CreateFolder, `create folder ${JSON.stringify(name)} in`, parent.name)
+  const told = about(conflictBehavior === 'rename' ? CreateFolderRenaming : CreateFolder, `create folder ${JSON.stringify(name)} in`, parent.name)
   const { body, headers } = jsonBody({ name, folder: {}, [CONFLICT]: conflictBehavior })
   return {
     ...told,

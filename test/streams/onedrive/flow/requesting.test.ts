@@ -129,3 +129,40 @@ t.test('Spans and metrics have the names of the document', async t => {
   t.strictSame(spans[0], ['onedrive.get_item', { 'onedrive.drive': 'b!x', 'onedrive.item': '"/a"' }])
   t.match(counts, [['onedrive_requests_total', 1, { operation: 'GetItem', status: 'success' }], ['onedrive_requests_total', 1, { status: 'error' }], ['onedrive_api_errors_total', 1, { operation: 'GetItem', error_type: 'NotFound' }]])
 })
+
+t.test('A throttle of a fragment, of a part of a batch, and a budget that is used up make all calls of the client wait', async t => {
+  const times: Record<string, number> = {}
+  let batches = 0
+  const graph = await LoopbackGraph.start(t, ({ url, method, body }) => {
+    times[`${method} ${url}`] ??= graph.clock.now()
+    if (url.endsWith('/createUploadSession')) return { body: { uploadUrl: `${graph.origin}/up` } }
+    if (url === '/up' && method === 'PUT' && times['GET /up'] === undefined) return { status: 429, headers: { 'retry-after': '60' } }
+    if (url === '/up') return method === 'PUT' ? { status: 201, body: { ...FILE, size: body.length, file: {} } } : { body: { nextExpectedRanges: ['0-'] } }
+    if (url.endsWith('/$batch')) return { body: { responses: JSON.parse(body.toString()).requests.map(({ id }: { id: string }) => ({ id, status: batches++ === 0 ? 429 : 200, headers: { 'Retry-After': '60' } })) } }
+    return { body: FILE, headers: url.endsWith('/spent') ? { 'ratelimit-limit': '1250', 'ratelimit-remaining': '0', 'ratelimit-reset': '60' } : {} }
+  })
+  const onedrive = graph.client({ simpleUploadLimit: 0 })
+  let started = graph.clock.now()
+  const uploading = onedrive.upload('big', 'abc')
+  while (graph.clock.sleeps.length === 0) await new Promise(resolve => setImmediate(resolve))
+  await onedrive.get('/one')
+  t.ok((times['GET /v1.0/me/drive/root:/one'] ?? 0) >= started + 60_000, 'a fragment')
+  await uploading
+  started = graph.clock.now()
+  const sleeps = graph.clock.sleeps.length
+  const batching = onedrive.batch([{ method: 'GET', url: '/me' }])
+  while (graph.clock.sleeps.length === sleeps) await new Promise(resolve => setImmediate(resolve))
+  await onedrive.get('/three')
+  t.ok((times['GET /v1.0/me/drive/root:/three'] ?? 0) >= started + 60_000, 'a part of a batch')
+  t.match(await batching, [{ done: true }])
+  await onedrive.get('/spent')
+  started = graph.clock.now()
+  await onedrive.get('/two')
+  t.ok((times['GET /v1.0/me/drive/root:/two'] ?? 0) >= started + 60_000, 'a budget')
+})
+
+t.test('A token endpoint that is away is tried as often as its own row says, and not once more for each try of the call', async t => {
+  const graph = await LoopbackGraph.start(t, () => ({ status: 503 }))
+  await t.rejects(graph.client(APP).get('/a'), { name: 'ServerError', operation: 'GetToken', message: /after 4 attempts/ })
+  t.equal(graph.requests.length, 4)
+})
