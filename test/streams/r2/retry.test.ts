@@ -25,8 +25,8 @@ const TABLE: Array<[name: string, reply: Reply, waits: number[], failure: string
   ['a 200 that holds an error', { body: errorXml('InternalError') }, [1000, 2000, 4000], 'ServerError'],
   ['a connection that is reset', reset, [500, 1000, 2000], 'NetworkError'],
   ['an answer that breaks off', cut('<ListBucket', 100), [500, 1000, 2000], 'NetworkError'],
-  ['an answer that does not come', silence, [500, 1000, 2000], 'TimeoutError', { operationMs: 25 }],
-  ['an answer that stalls', stall('<ListBucket', 100), [500, 1000, 2000], 'TimeoutError', { bodyIdleMs: 25 }],
+  ['an answer that does not come', silence, [500, 1000, 2000], 'TimeoutError', { operationMs: 250 }],
+  ['an answer that stalls', stall('<ListBucket', 100), [500, 1000, 2000], 'TimeoutError', { bodyIdleMs: 250 }],
   ['400 IncompleteBody', error(400, 'IncompleteBody'), [100, 200, 400], 'StorageError'],
   ['an answer that is cut XML', { body: xml('ListBucketResult', '').slice(0, -9) }, [100, 200, 400], 'StorageError']
 ]
