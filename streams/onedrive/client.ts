@@ -174,10 +174,11 @@ export class OneDrive {
 
   /** To the recycle bin, a folder with all that it holds; `permanent` past it. @throws {NotFoundError} there is no such item. */
   async delete (item: ItemRef, options: DeleteItemOptions & CallOptions = {}): Promise<void> {
+    const tally = { attempts: 0, lost: 0 }
     try {
-      await this.#connection.execute(deleteItem(this.#resolve(item), options), options)
+      await this.#connection.execute(deleteItem(this.#resolve(item), options), { ...options, tally })
     } catch (error) {
-      if (error instanceof NotFoundError && error.attempts > 1) return // The first try has done it, and its answer was lost.
+      if (error instanceof NotFoundError && tally.lost > 0) return // An earlier try has done it.
       throw error
     }
   }

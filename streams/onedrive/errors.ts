@@ -227,12 +227,6 @@ function row (error: StorageError): RetryPolicy {
   return RETRY_TABLE.other
 }
 
-/** The service may have done the work although no good answer came. */
-export function isDoubtful (error: unknown): error is StorageError {
-  return error instanceof NetworkError || error instanceof TimeoutError || error instanceof ServerError ||
-    (error instanceof StorageError && error.code === 'MalformedAnswer')
-}
-
 export function isSessionOver (error: unknown): error is StorageError {
   return error instanceof StorageError && error.code === 'UploadSessionExpired'
 }

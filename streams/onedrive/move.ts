@@ -1,5 +1,5 @@
 /** Moves and renames: one PATCH, within one drive. */
-import { PreconditionFailedError, StorageError } from '../../lib/errors.ts'
+import { AbortError, StorageError } from '../../lib/errors.ts'
 import type { Address } from './addressing.ts'
 import type { OneDriveConnection } from './connection.ts'
 import type { Destination, FolderIds } from './folders.ts'
@@ -30,23 +30,26 @@ export async function moveItem (connection: OneDriveConnection, folders: FolderI
     throw new StorageError(`Cannot move ${from.name} to another drive as OneDrive moves within one drive only: copy it and delete it here`, { code: 'CrossDriveMove', operation: 'UpdateItem' })
   }
   const changes = { name: to.name, parentId: parent?.id }
+  const tally = { attempts: 0, lost: 0 }
   try {
-    const result = await connection.execute(updateItem(target, changes, { ...(ifMatch === undefined ? {} : { ifMatch }), conflictBehavior }), { signal })
+    const result = await connection.execute(updateItem(target, changes, { ...(ifMatch === undefined ? {} : { ifMatch }), conflictBehavior }), { signal, tally })
     if (result.kind === 'item') return result.item
     if (result.kind === 'monitor') return await new CopyOperation(connection, result.monitor, from, { drive: from.drive, child: target }).wait({ signal })
     return await connection.execute(getItem(target), { signal })
   } catch (error) {
-    return await afterLostAnswer(connection, target, changes, error, signal)
+    // An earlier try may have moved it, so that a later one met another etag, or its own name.
+    const moved = tally.lost > 0 && !(error instanceof AbortError) ? await movedItem(connection, target, changes, signal) : undefined
+    if (moved === undefined) throw error
+    return moved
   }
 }
 
-/** The first try may have moved it, so that the second one met another etag. */
-async function afterLostAnswer (connection: OneDriveConnection, target: Address, changes: { name: string | undefined, parentId: string | undefined }, error: unknown, signal: AbortSignal | undefined): Promise<OneDriveItem> {
-  if (!(error instanceof PreconditionFailedError) || error.attempts < 2) throw error
-  const item = await connection.execute(getItem(target), { signal })
+/** The item, where it is what the changes wanted; undefined also where nobody can tell. */
+async function movedItem (connection: OneDriveConnection, target: Address, changes: { name: string | undefined, parentId: string | undefined }, signal: AbortSignal | undefined): Promise<OneDriveItem | undefined> {
+  const item = await connection.execute(getItem(target), { signal }).catch(() => undefined)
+  if (item === undefined) return undefined
   const moved = (changes.name === undefined || item.name === changes.name) && (changes.parentId === undefined || item.parentId === changes.parentId)
-  if (!moved) throw error
-  return item
+  return moved ? item : undefined
 }
 
 /** Personal drives write one id in either case, and drop leading zeros. */

@@ -1,26 +1,26 @@
 import { createDigest } from '../../lib/digest/digest.ts'
 import type { Digest, DigestAlgorithm } from '../../lib/digest/digest.ts'
 import { QuickXorDigest } from '../../lib/digest/quick-xor.ts'
-import { AbortError, ConflictError, NotFoundError, PreconditionFailedError, SizeMismatchError, StorageError } from '../../lib/errors.ts'
+import { AbortError, ConflictError, SizeMismatchError, StorageError } from '../../lib/errors.ts'
 import type { RemoteState } from '../../lib/errors.ts'
 import type { Part, PartUpload, UploadInfo } from '../../lib/flow/part-writable.ts'
-import { Patience } from '../../lib/flow/patience.ts'
 import type { Tally } from '../../lib/http/call.ts'
 import type { Secret } from '../../lib/secret.ts'
 import { SpoolStore } from '../spool.ts'
 import type { SpoolOptions } from '../spool.ts'
 import type { Address } from './addressing.ts'
 import type { OneDriveConnection } from './connection.ts'
-import { isDoubtful, isSessionOver } from './errors.ts'
+import { isSessionOver } from './errors.ts'
 import type { Conditions } from './headers.ts'
 import type { FileTimes, OneDriveItem } from './item.ts'
 import type { ConflictBehavior } from './names.ts'
+import { UploadLookup } from './lookup.ts'
+import type { Found } from './lookup.ts'
+import { putSimple } from './simple-upload.ts'
 import { SessionTransfer } from './upload-session.ts'
-import { isSameContent, verifyStored } from './verify.ts'
+import { verifyStored } from './verify.ts'
 import type { SentContent, Verification } from './verify.ts'
 import type { GraphOperation } from './wire.ts'
-import { putContent } from './wire-content.ts'
-import { getItem, itemById, updateItem } from './wire-items.ts'
 import { cancelUploadSession, commitBySourceUrl, createUploadSession } from './wire-session.ts'
 
 /** What was stored. */
@@ -66,17 +66,14 @@ type Replayable = (position: number, length: number) => Promise<Uint8Array>
 const NOTHING = Buffer.alloc(0)
 /** How often a session that dies is begun anew where the bytes are at hand. */
 const MAX_RESTARTS = 2
-/** SharePoint keeps whole seconds, and the two clocks may differ by as much again. */
-const MODIFIED_SLACK_MS = 2000
-/** Things just written are not found by every server at once. */
-const LOOKUP = { attempts: 3, initialMs: 500, maxMs: 2000 }
 
 /** One file on its way into OneDrive: a single PUT when it is small, else an upload session, spooled where its size is unknown. */
 export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   readonly #connection: OneDriveConnection
   readonly #address: Address
   readonly #options: UploadOptions
-  readonly #tally: Tally = { attempts: 0 }
+  readonly #tally: Tally & { lost: number } = { attempts: 0, lost: 0 }
+  readonly #lookup: UploadLookup
   readonly #quickXor = new QuickXorDigest()
   readonly #startedAt: number
   #digest: Digest | undefined
@@ -87,11 +84,16 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   /** The file, where it was found before the end of the stream. */
   #found: Found | undefined
   #expiresAt: Date | undefined
+  /** A session may be there whose URL nobody knows. */
+  #lostCreation = false
+  /** The file may have been made by another request than those of its session. */
+  #committing = false
 
   constructor (connection: OneDriveConnection, address: Address, options: UploadOptions) {
     this.#connection = connection
     this.#address = address
     this.#options = options
+    this.#lookup = new UploadLookup(connection, address, this.#tally)
     this.#startedAt = connection.clock.now()
   }
 
@@ -126,16 +128,13 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
 
   async putWhole (bytes: Buffer, signal?: AbortSignal): Promise<OneDriveStoredItem> {
     await this.#startDigest()
-    const { resume } = this.#options
     this.#hash(bytes)
     try {
-      if (resume !== undefined) return await this.#stored(await this.#putRest(resume, bytes, signal), 1)
-      if (this.#fitsOnePut(bytes)) return await this.#stored(await this.#putSimple(bytes, signal), 1)
-      const item = await this.#sendAll(async (position, length) => bytes.subarray(position, position + length), bytes.length, signal)
-      return await this.#stored(item, 1)
+      return await this.#stored(await this.#sendWhole(bytes, signal), 1)
     } catch (error) {
-      const remote = remoteOf(error) ?? await this.abort()
-      if (error instanceof StorageError || error instanceof AbortError) error.remote = remote
+      const remote = remoteOf(error)
+      const left = this.#transfer === undefined || remote === 'stored' ? remote ?? 'clean' : await this.abort()
+      setRemote(error, left)
       throw error
     }
   }
@@ -143,9 +142,17 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   async abort (): Promise<RemoteState> {
     await this.#spool?.close()
     const transfer = this.#transfer
-    if (transfer === undefined) return 'clean'
+    if (transfer === undefined) return this.#lostCreation ? 'unknown' : 'clean'
+    if (transfer.state.phase === 'completed') return 'stored'
     if (this.#options.keepSession === true && !isSessionOver(failureOf(transfer))) return 'checkpointed'
     return await this.#cancel(transfer)
+  }
+
+  async #sendWhole (bytes: Buffer, signal: AbortSignal | undefined): Promise<Found> {
+    if (this.#options.resume !== undefined) return await this.#putRest(this.#options.resume, bytes, signal)
+    if (!this.#fitsOnePut(bytes)) return await this.#sendAll(async (position, length) => bytes.subarray(position, position + length), bytes.length, signal)
+    const upload = { connection: this.#connection, address: this.#address, options: this.#options, tally: this.#tally, lookup: this.#lookup, sent: this.#sent(bytes.length) }
+    return await putSimple(upload, bytes, signal)
   }
 
   #resume ({ uploadUrl, next, total }: NonNullable<UploadOptions['resume']>): void {
@@ -160,9 +167,17 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 
   async #open (total: number, signal: AbortSignal | undefined): Promise<SessionTransfer> {
-    const { uploadUrl, expiresAt } = await this.#execute(createUploadSession(this.#address, this.#options), signal)
-    this.#expiresAt = expiresAt
-    return this.#transferTo(uploadUrl, total)
+    const lostBefore = this.#tally.lost
+    try {
+      const { uploadUrl, expiresAt } = await this.#execute(createUploadSession(this.#address, this.#options), signal)
+      this.#expiresAt = expiresAt
+      return this.#transferTo(uploadUrl, total)
+    } catch (error) {
+      // No request tells of a session whose URL is lost: on SharePoint its name is taken until it expires.
+      this.#lostCreation = this.#tally.lost > lostBefore
+      if (this.#lostCreation) setRemote(error, 'unknown')
+      throw error
+    }
   }
 
   #transferTo (uploadUrl: Secret, total: number, next = 0): SessionTransfer {
@@ -242,9 +257,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
     if (this.#found !== undefined) return this.#found
     const transfer = this.#transfer as SessionTransfer
     try {
-      const item = await transfer.finish(signal)
-      if (item !== undefined) return { item, reconciled: false }
-      return await this.#lookUp(this.#sent(transfer.total), signal, false)
+      return { item: await transfer.finish(signal) ?? await this.#lookup.stored(signal), reconciled: false }
     } catch (error) {
       return await this.#rescue(error, transfer, signal)
     }
@@ -252,68 +265,18 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
 
   /** The name was taken meanwhile, or the answer was lost: the bytes are there all the same. */
   async #rescue (error: unknown, transfer: SessionTransfer, signal: AbortSignal | undefined): Promise<Found> {
-    if (error instanceof ConflictError && this.#options.conflictBehavior === 'rename') {
-      return { item: await this.#commitBySourceUrl(transfer, 'rename', signal), reconciled: false }
-    }
-    if (isRefusedCommit(error) && this.#options.deferCommit === true) {
-      return { item: await this.#commitBySourceUrl(transfer, this.#options.conflictBehavior === 'rename' ? 'rename' : 'fail', signal), reconciled: false }
-    }
-    if (!transfer.doubtful) throw error
-    return await this.#lookUp(this.#sent(transfer.total), signal, true, error)
+    const { conflictBehavior, deferCommit } = this.#options
+    if (error instanceof ConflictError && conflictBehavior === 'rename') return await this.#commitBySourceUrl(transfer, 'rename', signal)
+    if (isRefusedCommit(error) && deferCommit === true) return await this.#commitBySourceUrl(transfer, conflictBehavior === 'rename' ? 'rename' : 'fail', signal)
+    const item = transfer.doubtful && error instanceof StorageError ? await this.#lookup.ours(this.#sent(transfer.total), signal) : undefined
+    if (item === undefined) throw error
+    return { item, reconciled: true }
   }
 
-  async #commitBySourceUrl (transfer: SessionTransfer, behavior: 'fail' | 'rename', signal: AbortSignal | undefined): Promise<OneDriveItem> {
+  async #commitBySourceUrl (transfer: SessionTransfer, behavior: 'fail' | 'rename', signal: AbortSignal | undefined): Promise<Found> {
+    this.#committing = true
     const item = await this.#execute(commitBySourceUrl(this.#address, transfer.uploadUrl, behavior), signal)
-    return item ?? (await this.#lookUp(this.#sent(transfer.total), signal, false)).item
-  }
-
-  async #putSimple (bytes: Buffer, signal: AbortSignal | undefined): Promise<Found> {
-    const { conflictBehavior, contentType, fileTimes } = this.#options
-    try {
-      const item = await this.#execute(putContent(this.#address, bytes, conflictBehavior, this.#options, contentType), signal)
-      const found = item ?? (await this.#lookUp(this.#sent(bytes.length), signal, false)).item
-      return { item: fileTimes === undefined ? found : await this.#setTimes(found, fileTimes, signal), reconciled: false }
-    } catch (error) {
-      // After a lost answer our own first try may be what the condition or the name meets.
-      if (error instanceof AbortError) error.remote = 'unknown'
-      const maybeOurs = isDoubtful(error) || ((error instanceof PreconditionFailedError || error instanceof ConflictError) && error.attempts > 1)
-      if (!maybeOurs) {
-        if (error instanceof StorageError) error.remote ??= 'clean'
-        throw error
-      }
-      return await this.#lookUp(this.#sent(bytes.length), signal, true, error)
-    }
-  }
-
-  /** An empty file has no session that could tell them. */
-  async #setTimes (item: OneDriveItem, fileTimes: FileTimes, signal: AbortSignal | undefined): Promise<OneDriveItem> {
-    const updated = await this.#execute(updateItem(itemById(this.#address, item.id), { fileTimes }), signal)
-    return updated.kind === 'item' ? updated.item : item
-  }
-
-  /**
-   * The file that is there under the name, where it has the bytes that were sent.
-   * @param reconciled whether anything but that it is there says that it is ours; then it must be proven.
-   */
-  async #lookUp (sent: SentContent, signal: AbortSignal | undefined, reconciled: boolean, cause?: unknown): Promise<Found> {
-    const patience = new Patience(LOOKUP, this.#connection.clock)
-    for (;;) {
-      const item = await this.#find(signal)
-      if (item !== undefined && (!reconciled || isSameContent(item, sent, this.#startedAt - MODIFIED_SLACK_MS))) return { item, reconciled }
-      if (item !== undefined || !patience.fail()) break
-      await patience.wait(0, signal ?? new AbortController().signal)
-    }
-    if (cause instanceof StorageError) cause.remote ??= 'unknown'
-    throw cause ?? new StorageError(`Cannot upload ${this.#address.name}: the service said done and shows no such file`, { code: 'UploadIncomplete', remote: 'unknown' })
-  }
-
-  async #find (signal: AbortSignal | undefined): Promise<OneDriveItem | undefined> {
-    try {
-      return await this.#execute(getItem(this.#address), signal)
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    }
+    return { item: item ?? await this.#lookup.stored(signal), reconciled: false }
   }
 
   async #stored ({ item, reconciled }: Found, parts: number): Promise<OneDriveStoredItem> {
@@ -340,7 +303,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
       await this.#execute(cancelUploadSession(transfer.uploadUrl, this.#address.name))
       return 'clean'
     } catch (error) {
-      if (isSessionOver(error)) return transfer.doubtful ? await this.#stateOfGoneSession(transfer.total) : 'clean'
+      if (isSessionOver(error)) return transfer.doubtful || this.#committing ? await this.#stateOfGoneSession(transfer.total) : 'clean'
       this.#connection.logger.error({ item: this.#address.name, error: String(error) }, 'Failed to cancel the upload session: it stays until it expires')
       return 'orphan'
     }
@@ -348,12 +311,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
 
   /** The session is no more: expired, or it has made its file after all. */
   async #stateOfGoneSession (total: number): Promise<RemoteState> {
-    try {
-      const item = await this.#find(undefined)
-      return item !== undefined && isSameContent(item, this.#sent(total), this.#startedAt - MODIFIED_SLACK_MS) ? 'stored' : 'unknown'
-    } catch {
-      return 'unknown' // The first error is the one to report.
-    }
+    return await this.#lookup.ours(this.#sent(total)) === undefined ? 'unknown' : 'stored'
   }
 
   /**
@@ -380,10 +338,12 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 }
 
-interface Found { item: OneDriveItem, reconciled: boolean }
-
 function remoteOf (error: unknown): RemoteState | undefined {
   return error instanceof StorageError || error instanceof AbortError ? error.remote : undefined
+}
+
+function setRemote (error: unknown, remote: RemoteState): void {
+  if (error instanceof StorageError || error instanceof AbortError) error.remote = remote
 }
 
 function failureOf ({ state }: SessionTransfer): Error | undefined {
