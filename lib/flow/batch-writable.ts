@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { Writable } from 'node:stream'
+import { onAbort } from '../abort.ts'
 import { AbortError, StorageError } from '../errors.ts'
-import { dispose, onAbort, toError } from './lifecycle.ts'
+import { dispose, toError } from './lifecycle.ts'
 import { positiveInteger } from './validate.ts'
 
 /** How many failures of single items a `BatchIncompleteError` keeps. */

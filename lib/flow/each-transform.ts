@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { Transform } from 'node:stream'
+import { onAbort } from '../abort.ts'
 import { AbortError } from '../errors.ts'
-import { dispose, onAbort, toError } from './lifecycle.ts'
+import { dispose, toError } from './lifecycle.ts'
 import { positiveInteger } from './validate.ts'
 
 /** What a cloud implements for an `EachTransform`. The signal aborts when the stream is destroyed. */

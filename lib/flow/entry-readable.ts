@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
+import { onAbort } from '../abort.ts'
 import { AbortError } from '../errors.ts'
-import { dispose, onAbort, toError } from './lifecycle.ts'
+import { dispose, toError } from './lifecycle.ts'
 
 export interface EntryReadableOptions {
   /** In entries. Default 1: the next page is requested when the last entry of this one is read. More reads ahead. */

@@ -1,5 +1,6 @@
 /** One client's way to its service: the layers of the request path around one exchange. */
 import type { Dispatcher } from 'undici'
+import { roomForListener } from '../abort.ts'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { AbortError, NetworkError, ServerError, StorageError, TimeoutError } from '../errors.ts'
@@ -77,8 +78,13 @@ export class Connection<Op extends Operation<unknown>> {
   }
 
   /** Sends one operation through all layers. */
-  execute<T> (operation: Op & Operation<T>, options: ExecuteOptions = {}): Promise<T> {
-    return this.#send({ ...options, operation, attempt: 1 })
+  async execute<T> (operation: Op & Operation<T>, options: ExecuteOptions = {}): Promise<T> {
+    const leave = roomForListener(options.signal)
+    try {
+      return await this.#send({ ...options, operation, attempt: 1 })
+    } finally {
+      leave()
+    }
   }
 
   /** A second call waits for the first. */

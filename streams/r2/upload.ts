@@ -1,3 +1,4 @@
+import { aWhileAfter } from '../../lib/abort.ts'
 import { createDigest } from '../../lib/digest/digest.ts'
 import type { Digest, DigestAlgorithm } from '../../lib/digest/digest.ts'
 import { md5Base64 } from '../../lib/digest/part-digests.ts'
@@ -45,6 +46,9 @@ export interface UploadOptions extends ObjectHeaders, Conditions {
 /** `Date` and `Last-Modified` show whole seconds. */
 const AGE_SLACK_MS = 2000
 
+/** How long beyond an abort the answer to a creation is waited for: without its id the upload cannot be removed. */
+const CREATE_PATIENCE_MS = 5000
+
 /** What the end of Complete is known to be. */
 type Completion = 'not sent' | 'refused' | 'doubtful'
 
@@ -79,9 +83,11 @@ export class R2Upload implements PartUpload<PartReceipt, R2StoredObject> {
   async begin (_info: object, signal: AbortSignal): Promise<void> {
     await this.#start()
     const create = createMultipartUpload(this.#target, this.#options, multipartChecksumHeaders(this.#options.integrity))
+    const patient = aWhileAfter(signal, CREATE_PATIENCE_MS, this.#connection.clock)
     try {
-      this.#uploadId = await this.#execute(create, signal)
+      this.#uploadId = await this.#execute(create, patient.signal)
     } finally {
+      patient.stop()
       if (this.#tally.lost > 0) {
         this.#strays = true
         this.#connection.logger.warn({ ...this.#target }, 'An answer to the creation of the multipart upload was lost: it may have left an empty one for sweepUploads()')

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
+import { systemClock } from '../../../../lib/clock.ts'
 import { AbortError, ServerError } from '../../../../lib/errors.ts'
 import type { Fault } from '../../../../emulator/index.ts'
 import type { R2MultipartWritable } from '../../../../streams/r2/index.ts'
@@ -35,6 +36,18 @@ for (const [when, fault] of moments) {
     await until(() => emulator.r2.state.blobs === 0, 'the parts to go')
   })
 }
+
+t.test('destroy() while a create is done and its answer is on the way waits for the id, and removes the upload', async t => {
+  const { emulator, r2 } = await start(t, { client: { clock: systemClock } })
+  emulator.faults.add({ operation: 'CreateMultipartUpload', latencyMs: 40 })
+  const writable = r2.createWriteStream('k', { partSize: PART })
+  feed(writable)
+  await until(() => emulator.requests.inFlight('CreateMultipartUpload') === 1)
+  writable.destroy()
+  await closed(writable)
+  t.equal(writable.remote, 'clean')
+  t.same([emulator.r2.state.uploads(), trace(emulator)], [[], ['CreateMultipartUpload 200', 'AbortMultipartUpload 204']])
+})
 
 t.test('destroy() before the first write sends nothing', async t => {
   const { emulator, r2 } = await start(t)

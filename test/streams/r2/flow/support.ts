@@ -1,6 +1,5 @@
 /** An emulator, a client whose waits are over at once, and bytes to send: what the flow tests of R2 stand on. */
 import { createCipheriv, createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -146,7 +145,7 @@ export function sortedParts (lines: string[]): string[] {
 }
 
 export async function closed (stream: Readable | Writable): Promise<void> {
-  if (!stream.closed) await once(stream, 'close').catch(() => once(stream, 'close'))
+  if (!stream.closed) await new Promise(resolve => stream.on('error', () => undefined).once('close', resolve))
 }
 
 /** Waits, turn by turn, for something of the emulator's that has no event. */
