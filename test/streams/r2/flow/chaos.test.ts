@@ -35,8 +35,9 @@ type Upload = typeof uploads extends fc.Arbitrary<infer T> ? T : never
 
 /** Aborts once so many requests have arrived, unless the upload is over first. */
 async function abortAfter ({ emulator }: Bench, count: number | null, writable: R2MultipartWritable, stop: AbortController): Promise<void> {
-  while (count !== null && !writable.closed && emulator.requests.count() < count) await new Promise(setImmediate)
-  if (count !== null) stop.abort('chaos')
+  if (count === null) return
+  while (!writable.closed && emulator.requests.count() < count) await new Promise(setImmediate)
+  stop.abort('chaos')
 }
 
 async function attempt (writable: R2MultipartWritable, bytes: Buffer, { chunks }: Upload): Promise<unknown> {
