@@ -15,8 +15,8 @@ import { createFile, deleteFile, getFileProperties } from './wire-files.ts'
  */
 export async function createOnlyIfAbsent (connection: AzureFilesConnection, target: Target, size: number, headers: FileHeaders, options: ExecuteOptions): Promise<Written> {
   const temporary = temporaryTarget(target)
-  const { fileId } = await withParents(connection, target, () => connection.execute(createFile(temporary, size, headers), options), options)
   try {
+    const { fileId } = await withParents(connection, target, () => connection.execute(createFile(temporary, size, headers), options), options)
     return await publish(connection, { ...temporary, fileId, size }, target, { ...options, replace: false })
   } catch (error) {
     await discard(connection, temporary)

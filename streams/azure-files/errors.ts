@@ -4,7 +4,7 @@
  */
 import { parseContentRange } from '../../lib/bytes/byte-range.ts'
 import {
-  AuthenticationError, ConfigurationError, ConflictError, NetworkError, NotFoundError, PreconditionFailedError, ServerError, StorageError,
+  AbortError, AuthenticationError, ConfigurationError, ConflictError, NetworkError, NotFoundError, PreconditionFailedError, ServerError, StorageError,
   ThrottledError, TimeoutError
 } from '../../lib/errors.ts'
 import type { StorageErrorOptions } from '../../lib/errors.ts'
@@ -225,6 +225,11 @@ export function isConflict (error: unknown): boolean {
 export function isDoubtful (error: unknown): boolean {
   return error instanceof NetworkError || error instanceof TimeoutError || error instanceof ServerError ||
     (error instanceof StorageError && error.code === 'MalformedAnswer')
+}
+
+/** The service may have done the work in this attempt or an earlier one, whatever the last one answered. */
+export function mayBeDone (error: unknown): boolean {
+  return error instanceof AbortError || isDoubtful(error) || (error instanceof StorageError && error.attempts > 1)
 }
 
 /** What is asked for is not there: the file, its directory, or the share. */

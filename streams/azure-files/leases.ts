@@ -3,7 +3,7 @@ import { AbortError } from '../../lib/errors.ts'
 import type { ExecuteOptions } from '../../lib/http/call.ts'
 import type { AzureFilesConnection } from './connection.ts'
 import { createIfAbsent } from './create-if-absent.ts'
-import { LeaseError, isAbsent, isDoneBefore } from './errors.ts'
+import { LeaseError, isAbsent, isDoneBefore, mayBeDone } from './errors.ts'
 import { HeldLock } from './held-lock.ts'
 import type { Lease } from './held-lock.ts'
 import { deadMarkers, markerOf, removeMarker, touchMarker } from './lock-markers.ts'
@@ -80,7 +80,13 @@ export class AzureLeases {
   async acquire (request: string | AcquireLeaseRequest): Promise<Lease> {
     const { target, durationSeconds, id, options } = this.#asked(request)
     const acquiredAt = this.#now()
-    await this.#connection.execute(acquireLease(target, id, target.path === undefined ? durationSeconds : INFINITE), options)
+    try {
+      await this.#connection.execute(acquireLease(target, id, target.path === undefined ? durationSeconds : INFINITE), options)
+    } catch (error) {
+      // Nobody would know the id of a lease whose answer was lost.
+      if (mayBeDone(error)) await this.#freed(target, id)
+      throw error
+    }
     this.#hold(target, id)
     return leaseOf(target, id, durationSeconds, acquiredAt)
   }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { StorageError } from '../../lib/errors.ts'
 import type { ExecuteOptions } from '../../lib/http/call.ts'
 import type { AzureFilesConnection } from './connection.ts'
-import { isAbsent, isDoubtful } from './errors.ts'
+import { isAbsent, isDoubtful, mayBeDone } from './errors.ts'
 import { joinPath, splitPath } from './names.ts'
 import type { Target } from './names.ts'
 import type { Written } from './wire.ts'
@@ -29,8 +29,7 @@ export async function publish (connection: AzureFilesConnection, from: Target & 
   try {
     return { ...await connection.execute(rename('file', from, to, options), options), reconciled: false }
   } catch (error) {
-    const maybeDone = error instanceof StorageError && (isDoubtful(error) || error.attempts > 1)
-    if (!maybeDone) throw error
+    if (!(error instanceof StorageError) || !mayBeDone(error)) throw error
     const found = await findRenamed(connection, from, to)
     if (found !== undefined) return { ...found, reconciled: true }
     if (isDoubtful(error)) error.remote ??= 'unknown'

@@ -5,7 +5,7 @@ import type { RemoteState } from '../../lib/errors.ts'
 import type { Part, PartUpload, UploadInfo } from '../../lib/flow/part-writable.ts'
 import type { ExecuteOptions, Tally } from '../../lib/http/call.ts'
 import type { AzureFilesConnection } from './connection.ts'
-import { EtagMismatchError, isAbsent, isDoubtful } from './errors.ts'
+import { EtagMismatchError, isAbsent, mayBeDone } from './errors.ts'
 import { hasContentHeaders, pickContentHeaders } from './headers.ts'
 import type { ContentHeaders, FileHeaders } from './headers.ts'
 import type { HeldLock } from './held-lock.ts'
@@ -178,7 +178,7 @@ export class AzureUpload implements PartUpload<Receipt, AzureStoredFile> {
       const file = new RangeFile(this.#connection, this.#writing, { ...this.#options, size, tally: this.#tally })
       this.#created = { file, fileId, written }
     } catch (error) {
-      this.#creating = isDoubtful(error) || patient.aborted
+      this.#creating = mayBeDone(error)
       throw error
     }
   }
