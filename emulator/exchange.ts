@@ -107,6 +107,7 @@ export class Exchange {
     const response = this.#response
     this.#entry.status = answer.status
     response.sendDate = false
+    if (answer.reason !== undefined) response.statusMessage = answer.reason
     response.writeHead(answer.status, {
       ...this.#lengthOf(answer), ...sendable(answer.headers), Date: new Date(this.now()).toUTCString()
     })
@@ -157,7 +158,8 @@ export class Exchange {
     await this.#flushed()
     if (this.effects.reset !== undefined) this.reset()
     if (this.effects.stall !== undefined) await this.stall()
-    this.#request.socket.end()
+    if (this.effects.truncate?.ended === true) this.#response.end()
+    else this.#request.socket.end()
     throw new ConnectionEnded()
   }
 

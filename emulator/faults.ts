@@ -50,8 +50,11 @@ export interface FaultEffects {
   latencyMs?: number
   /** Slows both bodies of this request down. */
   bytesPerSecond?: number
-  /** Ends the connection in good order after so many response bytes, though the headers promised more. */
-  truncate?: { responseByte: number }
+  /**
+   * Ends the connection in good order after so many response bytes, though the headers promised more. With `ended` a
+   * chunked body ends as if it were whole, so that only what is in it tells that it is not.
+   */
+  truncate?: { responseByte: number, ended?: true }
   /** The server's clock is this much ahead (or behind, when negative), in the `Date` header and for signatures. */
   skewDate?: number
 }

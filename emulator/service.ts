@@ -21,6 +21,8 @@ export interface Subject {
 /** What goes back. `body` is written as it is read; `finish` is called once, whether any of it was read or not. */
 export interface Answer {
   status: number
+  /** In place of HTTP's own words for the status. */
+  reason?: string
   headers: Record<string, string>
   body?: string | AsyncIterable<Buffer>
   finish?: () => void
