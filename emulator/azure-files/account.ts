@@ -1,6 +1,6 @@
 /** What concerns the whole account: the settings of its file service and its user delegation keys. */
 import type { Answer } from '../service.ts'
-import { answer, type Call, xmlAnswer } from './call.ts'
+import { answer, type Call, locate, rootOf, segmentsOf, xmlAnswer } from './call.ts'
 import { azureError, invalidHeader } from './errors.ts'
 import { receiveText } from './receive.ts'
 import { delegationKeyValue } from './sas.ts'
@@ -42,12 +42,21 @@ export async function getUserDelegationKey (call: Call): Promise<Answer> {
 }
 
 /** Handles are SMB's, and nobody is connected that way. */
-export async function listHandles (): Promise<Answer> {
+export async function listHandles (call: Call): Promise<Answer> {
+  checkPresence(call)
   return xmlAnswer(document('EnumerationResults', '', '<Entries />', '<NextMarker />'))
 }
 
-export async function forceCloseHandles ({ headers }: Call): Promise<Answer> {
-  const id = headers['x-ms-handle-id']
+export async function forceCloseHandles (call: Call): Promise<Answer> {
+  checkPresence(call)
+  const id = call.headers['x-ms-handle-id']
   if (id === undefined || id === '') throw invalidHeader('x-ms-handle-id', id ?? '')
   return answer(200, { 'x-ms-number-of-handles-closed': '0', 'x-ms-number-of-handles-failed': '0' })
+}
+
+/** @throws {AzureError} 404 when there is neither a file nor a directory */
+function checkPresence (call: Call): void {
+  const segments = segmentsOf(call)
+  const { root } = rootOf(call)
+  if (segments.length > 0 && locate(root, segments).entry === undefined) throw azureError('ResourceNotFound')
 }

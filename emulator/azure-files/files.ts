@@ -14,9 +14,9 @@ import { readRange } from './range-header.ts'
 import { payloadSize, receiveBody, type Received } from './receive.ts'
 import { isReadOnly, readChangedSmb, readNewSmb, saysTime, smbHeaders } from './smb.ts'
 import { SparseContent, type Span } from './sparse.ts'
-import type { Entry, File, Share } from './state.ts'
+import type { Directory, Entry, File, Share, SmbProperties } from './state.ts'
 import { framed, framedSize, STRUCTURED } from './structured.ts'
-import { parseTime } from './times.ts'
+import { type FileTime, parseTime } from './times.ts'
 import { SINCE } from './versions.ts'
 
 const ENCRYPTED = { 'x-ms-request-server-encrypted': 'true' } as const
@@ -30,22 +30,36 @@ export async function createFile (call: Call): Promise<Answer> {
   const metadata = readMetadata(headers)
   checkOverwrite(call)
   const body = await receiveFirstBytes(call, size)
-  // From here nothing waits: what was checked is still so when it is stored.
+  // From here nothing waits: what is checked is still so when it is stored.
+  const { share, directory, file, smb, modified } = admit(call, size, body)
+  file.bytes.truncate(0)
+  call.context.state.resize(share, file, size)
+  Object.assign(file, { http, metadata, smb, modified })
+  dropCopy(file)
+  if (body !== undefined) file.bytes.write(0, body.content)
+  await call.context.state.put(share, directory, file)
+  await savePermissions(call, share)
+  return answer(201, { ...stamp(file), ...ENCRYPTED, ...smbHeaders(file, version), ...(body === undefined ? {} : { 'Content-MD5': body.md5 }) })
+}
+
+interface Admitted {
+  share: Share
+  directory: Directory
+  file: File
+  smb: SmbProperties
+  modified: FileTime
+}
+
+/** All that can still go wrong; then the body goes, too. */
+function admit (call: Call, size: number, body: Received | undefined): Admitted {
   try {
     const place = checkOverwrite(call)
-    const { share } = place
+    const { share, directory } = place
     const modified = modifiedAtCreation(call)
-    const smb = readNewSmb(headers, version, share, 'file', modified)
+    const smb = readNewSmb(call.headers, call.version, share, 'file', modified)
     const file = prepareFile(call, place)
     checkQuota(share, size - file.size)
-    file.bytes.truncate(0)
-    call.context.state.resize(share, file, size)
-    Object.assign(file, { http, metadata, smb, modified })
-    dropCopy(file)
-    if (body !== undefined) file.bytes.write(0, body.content)
-    await call.context.state.put(share, place.directory, file)
-    await savePermissions(call, share)
-    return answer(201, { ...stamp(file), ...ENCRYPTED, ...smbHeaders(file, version), ...(body === undefined ? {} : { 'Content-MD5': body.md5 }) })
+    return { share, directory, file, smb, modified }
   } catch (error) {
     if (body !== undefined) call.context.contents.release(body.content)
     throw error
@@ -88,7 +102,7 @@ export function prepareFile ({ context, now }: Call, { name, directory, entry }:
 }
 
 /** Old versions take etag and date from the time of the last write that the client says. */
-function modifiedAtCreation ({ context, headers, version, now }: Call): string {
+function modifiedAtCreation ({ context, headers, version, now }: Call): FileTime {
   const text = headers['x-ms-file-last-write-time']
   const explicit = version < SINCE.optionalSmbHeaders && saysTime(text) ? parseTime(text ?? '') : undefined
   return explicit ?? context.state.tick(now)

@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer } from '../service.ts'
 import { answer, type Call, fileAt, leaseIdOf, segmentsOf, shareOf, snapshotOf, stamp, writableShareOf } from './call.ts'
-import { invalidHeader, missingHeader } from './errors.ts'
+import { invalidHeader, invalidQuery, missingHeader } from './errors.ts'
 import { fileWhere } from './files.ts'
 import * as lease from './lease.ts'
 import type { File, Share, Snapshot } from './state.ts'
+import { SINCE } from './versions.ts'
 
 type Leased = File | Share | Snapshot
 
@@ -16,6 +17,7 @@ interface Rules {
 }
 
 export async function leaseFile (call: Call): Promise<Answer> {
+  checkVersion(call, SINCE.fileLease)
   const share = writableShareOf(call)
   const file = fileAt(share.root, segmentsOf(call))
   const done = act(call, file, { timed: call.context.quirks.timedFileLeases })
@@ -24,7 +26,13 @@ export async function leaseFile (call: Call): Promise<Answer> {
   return done
 }
 
+/** @throws {AzureError} 400 for a version that knows no such thing */
+function checkVersion ({ version }: Call, since: string): void {
+  if (version < since) throw invalidQuery('comp', 'lease', `Leases need version ${since} or later.`)
+}
+
 export async function leaseShare (call: Call): Promise<Answer> {
+  checkVersion(call, SINCE.shareLease)
   const share = shareOf(call)
   const snapshot = snapshotOf(call, share)
   const done = act(call, snapshot ?? share, { timed: true })

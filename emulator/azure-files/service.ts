@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import type { Exchange } from '../exchange.ts'
 import type { Answer, RequestHead, Service, ServiceError, Subject } from '../service.ts'
-import type { AzureContext, Call } from './call.ts'
+import { BusyFiles } from './busy-files.ts'
+import { type AzureContext, type Call, locate } from './call.ts'
 import { azureError, AzureError, errorForStatus, invalidHeader, invalidQuery } from './errors.ts'
 import { HANDLERS } from './handlers.ts'
-import { foldName, decodeLoosely } from './names.ts'
+import { decodeLoosely, foldName } from './names.ts'
 import { type Route, route } from './operations.ts'
-import { locate } from './call.ts'
-import { BusyFiles } from './busy-files.ts'
-import { isKnownVersion, SINCE } from './versions.ts'
+import type { Directory, Entry } from './state.ts'
+import { isKnownVersion, NEWEST, SINCE } from './versions.ts'
 import { document, leaf } from './xml.ts'
 
 /** The byte of which a version that a fault slips in consists. */
@@ -49,7 +49,8 @@ export class AzureFilesService implements Service {
       throw error
     })
     const id = head.headers['x-ms-client-request-id']
-    return { ...answer, headers: { 'x-ms-request-id': randomUUID(), 'x-ms-version': answeredVersion(head), ...(id === undefined ? {} : { 'x-ms-client-request-id': id }), ...answer.headers } }
+    const echo = id === undefined ? {} : { 'x-ms-client-request-id': id }
+    return { ...answer, headers: { 'x-ms-request-id': randomUUID(), 'x-ms-version': answeredVersion(head), ...echo, ...answer.headers } }
   }
 
   errorAnswer ({ status, code, message }: ServiceError): Answer {
@@ -109,8 +110,8 @@ export class AzureFilesService implements Service {
     const answer = errorAnswer(error, now)
     if (answeredVersion(head) < SINCE.errorCodeHeader) delete answer.headers['x-ms-error-code']
     if (head.method !== 'HEAD') return answer
-    const { 'Content-Type': type, ...headers } = answer.headers
-    return { status: answer.status, headers }
+    const { body, headers: { 'Content-Type': type, ...headers }, ...rest } = answer
+    return { ...rest, headers }
   }
 }
 
@@ -121,7 +122,7 @@ function statedVersion ({ headers }: RequestHead, { query }: Route): string | un
 /** What the request named, or what a signature in its URL did. */
 function answeredVersion (head: RequestHead): string {
   const stated = head.headers['x-ms-version'] ?? /(?:^|&)sv=([\d-]+)/.exec(head.query)?.[1]
-  return stated !== undefined && isKnownVersion(stated) ? stated : '2026-06-06'
+  return stated !== undefined && isKnownVersion(stated) ? stated : NEWEST
 }
 
 function checkTimeout ({ query }: Route): void {
@@ -136,12 +137,13 @@ function errorAnswer (error: AzureError, now: number): Answer {
   const details = Object.entries(error.details).map(([name, value]) => leaf(name, value))
   return {
     status: error.status,
+    reason: error.message,
     headers: { 'Content-Type': 'application/xml', 'x-ms-request-id': id, 'x-ms-error-code': error.code, ...error.headers },
     body: document('Error', '', leaf('Code', error.code), leaf('Message', message), details)
   }
 }
 
-function findLoosely (root: Parameters<typeof locate>[0], segments: string[]): ReturnType<typeof locate>['entry'] {
+function findLoosely (root: Directory, segments: string[]): Entry | undefined {
   try {
     return locate(root, segments).entry
   } catch {

@@ -8,6 +8,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   '2026-02-06', '2026-04-06', '2026-06-06'
 ])
 
+export const NEWEST = '2026-06-06'
+
 export const SINCE = {
   errorCodeHeader: '2017-07-29',
   smbHeaders: '2019-02-02',

@@ -1,4 +1,6 @@
 import t from 'tap'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { hmac, sharedKeyLiteStrings, sharedKeyStrings } from '../../../emulator/azure-files/shared-key.ts'
 import { Query } from '../../../emulator/azure-files/query.ts'
 import { type Ask, elements, manualClock, outcome, startClient } from './client.ts'
@@ -106,6 +108,18 @@ t.test('conditions are refused, or ignored when asked to', async t => {
     t.equal(outcome(await client.get('x', { [name]: '"x"' })), '400 ConditionHeadersNotSupported', name)
     t.equal(outcome(await lenient.get('x', { [name]: '"x"' })), '404 ResourceNotFound', name)
   }
+})
+
+t.test('the reason of an error is its message', async t => {
+  const client = await startClient(t)
+  const reasons: string[] = []
+  for (const [method, path] of [['GET', '/sluicefiles/sluice/f'], ['HEAD', '/sluicefiles/sluice/f']] as const) {
+    const [answered] = await once(request(new URL(path, client.emulator.azureFiles.endpoint), { method, headers: { 'x-ms-version': '2023-11-03' } }).end(), 'response') as [IncomingMessage]
+    answered.resume()
+    reasons.push(`${answered.statusCode} ${answered.statusMessage}`)
+  }
+  const reason = '401 Server failed to authenticate the request. Please refer to the information in the www-authenticate header.'
+  t.same(reasons, [reason, reason])
 })
 
 t.test('errors are XML with a mark, an id and a time, and have no body for HEAD', async t => {

@@ -142,4 +142,5 @@ t.test('handles: nobody has any', async t => {
   await client.mkdir('d')
   t.match((await client.send({ path: 'd', query: { comp: 'listhandles' } })).text, '<EnumerationResults><Entries /><NextMarker /></EnumerationResults>')
   t.match(await client.set('d', 'forceclosehandles', { 'x-ms-handle-id': '*' }), { status: 200, headers: { 'x-ms-number-of-handles-closed': '0' } })
+  t.equal(outcome(await client.send({ path: 'e', query: { comp: 'listhandles' } })), '404 ResourceNotFound')
 })

@@ -51,6 +51,9 @@ t.test('a cut download, a flipped bit, a truncated listing', async t => {
   t.equal((await client.get('g')).text, '`')
   client.emulator.faults.add({ operation: 'ListDirectoriesAndFiles', truncate: { responseByte: 50 } })
   t.not(await failure(client.list('')), 'no error', 'a chunked body that breaks off')
+  client.emulator.faults.add({ operation: 'ListDirectoriesAndFiles', truncate: { responseByte: 50, ended: true } })
+  const short = await client.list('')
+  t.same([short.status, short.bytes.length], [200, 50], 'and one that does not tell')
 })
 
 t.test('another version of the same size, before the answer', async t => {

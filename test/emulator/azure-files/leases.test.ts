@@ -49,6 +49,7 @@ t.test('only infinite leases, no renewal, only GUIDs', async t => {
   t.equal(outcome(await client.set('f', 'lease')), '400 MissingRequiredHeader')
   t.equal(outcome(await client.lease('f', 'release')), '400 MissingRequiredHeader')
   t.equal(outcome(await client.lease('missing', 'acquire')), '404 ResourceNotFound')
+  t.equal(outcome(await client.send({ method: 'PUT', path: 'f', query: { comp: 'lease' }, headers: { 'x-ms-lease-action': 'break' }, version: '2018-11-09' })), '400 InvalidQueryParameterValue')
   const braces = await client.lease('f', 'acquire', proposed(`{${A.toUpperCase()}}`))
   t.equal(braces.headers['x-ms-lease-id'], A)
   t.equal(outcome(await client.delete('f', held(A.replaceAll('-', '')))), '202')
