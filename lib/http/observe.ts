@@ -21,7 +21,7 @@ export function observe (options: ObserveOptions): Layer {
     const watch = new Observation(call.operation, options)
     try {
       const result = await next({ ...call, operation: { ...call.operation, read: response => watch.read(response) } })
-      watch.succeeded()
+      watch.succeeded(result)
       return result
     } catch (error) {
       watch.failed(error as Error)
@@ -49,14 +49,14 @@ class Observation<T> {
 
   /** Reads the answer within the attempt and counts its bytes as far as they came. */
   async read (response: HttpResponse): Promise<T> {
-    const etag = response.headers['etag']
-    if (etag !== undefined) this.#span?.setAttribute(`${this.#options.prefix}.e_tag`, etag)
+    if (response.headers['etag'] !== undefined) this.#tellEtag(response.headers['etag'])
     if (this.#operation.streams === true) this.#streaming = response
     else response.body.once('close', () => this.#countBytes('download', response.body.bytesReceived))
     return await this.#operation.read(response)
   }
 
-  succeeded (): void {
+  succeeded (result: unknown): void {
+    if (typeof result === 'object' && result !== null && 'etag' in result && typeof result.etag === 'string') this.#tellEtag(result.etag)
     this.#countBytes('upload', this.#operation.body?.byteLength ?? 0)
     this.#options.instruments.requests?.add(1, { ...this.#labels, status: 'success' })
     this.#measure()
@@ -64,7 +64,7 @@ class Observation<T> {
     const { body } = this.#streaming
     body.once('close', () => {
       this.#countBytes('download', body.bytesReceived)
-      if (body.errored !== null) this.#broke(body.errored)
+      if (body.errored !== null) this.#broke(body.errored, true)
       else if (body.readableEnded) this.#ended()
       else this.#left(body.bytesReceived)
     })
@@ -76,15 +76,15 @@ class Observation<T> {
     this.#broke(error)
   }
 
-  /** The operation, or the body that it gave, ended in a failure. */
-  #broke (error: Error): void {
+  /** The operation, or the body that it gave, ended in a failure. Whoever reads a body may go on with another. */
+  #broke (error: Error, mayHeal = false): void {
     const { instruments, logger } = this.#options
     instruments.errors?.add(1, { ...this.#labels, error_type: errorType(error) })
     endSpan(this.#span, error)
     const { subject = {}, description } = this.#operation
     if (error instanceof NotFoundError) return logger.warn(subject, description.missing)
     const fields = { ...subject, error: error.message, error_type: errorType(error) }
-    if (isExpected(error)) logger.warn(fields, description.failed)
+    if (mayHeal || isExpected(error)) logger.warn(fields, description.failed)
     else logger.error(fields, description.failed)
   }
 
@@ -101,6 +101,10 @@ class Observation<T> {
     endSpan(this.#span)
     const { description, subject } = this.#operation
     this.#options.logger.debug({ ...subject, bytes }, `${description.end} in part`)
+  }
+
+  #tellEtag (etag: string): void {
+    this.#span?.setAttribute(`${this.#options.prefix}.e_tag`, etag)
   }
 
   #measure (): void {

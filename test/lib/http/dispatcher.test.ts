@@ -1,11 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpsServer } from 'node:https'
 import type { ServerOptions } from 'node:https'
 import { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { generate } from 'selfsigned'
 import t from 'tap'
 import { createDispatcher } from '../../../lib/http/dispatcher.ts'
 import { exchange } from '../../../lib/http/exchange.ts'
@@ -13,7 +10,6 @@ import { Loopback, stall } from './support/loopback.ts'
 import { openBody, plainConnection, readText } from './support/plain-service.ts'
 
 const TIMEOUTS = { connectMs: 2000, headersMs: 5000, bodyIdleMs: 5000, operationMs: 10_000 }
-const OPENSSL = hasOpenssl()
 
 t.test('createDispatcher() opens at most 20 sockets for 200 requests at once, and keeps them', async t => {
   const server = await Loopback.start(t)
@@ -57,16 +53,17 @@ t.test('createDispatcher() sends small packets at once and keeps idle connection
   t.ok(keepAlive.some(([enabled]) => enabled === true))
 })
 
-t.test('createDispatcher() does not trust a certificate that nobody vouches for', { skip: OPENSSL ? false : 'openssl is not installed' }, async t => {
-  const server = await Loopback.start(t, [{}], listener => createHttpsServer(certificate(), listener))
+t.test('createDispatcher() does not trust a certificate that nobody vouches for', async t => {
+  const own = await certificate()
+  const server = await Loopback.start(t, [{}], listener => createHttpsServer(own, listener))
   await t.rejects(ask(t, `https://localhost:${server.port}`), {
     name: 'NetworkError', serviceCode: 'DEPTH_ZERO_SELF_SIGNED_CERT', temporary: false, message: 'The connection failed: self-signed certificate'
   })
   t.same(server.seen, [])
 })
 
-t.test('createDispatcher() refuses TLS 1.1', { skip: OPENSSL ? false : 'openssl is not installed' }, async t => {
-  const old: ServerOptions = { ...certificate(), minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }
+t.test('createDispatcher() refuses TLS 1.1', async t => {
+  const old: ServerOptions = { ...await certificate(), minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }
   const server = await Loopback.start(t, [{}], listener => createHttpsServer(old, listener))
   await t.rejects(ask(t, `https://localhost:${server.port}`), { name: 'NetworkError', message: /protocol version/i, temporary: false })
   t.same(server.seen, [])
@@ -106,24 +103,8 @@ function recordCalls (t: { teardown (done: () => unknown): void }, name: 'setNoD
   return calls
 }
 
-function hasOpenssl (): boolean {
-  try {
-    return execFileSync('openssl', ['version'], { stdio: 'pipe' }).length > 0
-  } catch {
-    return false
-  }
-}
-
 /** A key and a certificate for localhost, signed by itself. */
-function certificate (): { key: Buffer, cert: Buffer } {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-'))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  try {
-    execFileSync('openssl', [
-      'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', cert
-    ], { stdio: 'pipe' })
-    return { key: readFileSync(key), cert: readFileSync(cert) }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+async function certificate (): Promise<{ key: string, cert: string }> {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }])
+  return { key, cert }
 }
