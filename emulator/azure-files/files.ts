@@ -39,7 +39,7 @@ export async function createFile (call: Call): Promise<Answer> {
   if (body !== undefined) file.bytes.write(0, body.content)
   await call.context.state.put(share, directory, file)
   await savePermissions(call, share)
-  return answer(201, { ...stamp(file), ...ENCRYPTED, ...smbHeaders(file, version), ...(body === undefined ? {} : { 'Content-MD5': body.md5 }) })
+  return answer(201, { ...stamp(file), ...ENCRYPTED, ...smbHeaders(file, version), ...(body?.md5 === undefined ? {} : { 'Content-MD5': body.md5 }) })
 }
 
 interface Admitted {

@@ -11,6 +11,8 @@ export interface AzureFilesQuirks {
   shareDeletionMs: number
   /** Requests per second to one file before 503 `ServerBusy`, which comes without Retry-After. Unlimited by default. */
   requestsPerSecond: number
+  /** The `Content-MD5` that answers each range: always, or only where the request brought one (faster, for benchmarks). */
+  rangeMd5: 'always' | 'when-sent'
   /** NOT what the service does: leases of files may last 15 to 60 seconds and be renewed, as those of shares. Off. */
   timedFileLeases: boolean
   /** `spr=https` refuses requests to the emulator, which has no TLS. On. */
@@ -24,6 +26,7 @@ export const DEFAULT_QUIRKS: Readonly<AzureFilesQuirks> = {
   pendingCopies: false,
   shareDeletionMs: 30_000,
   requestsPerSecond: Infinity,
+  rangeMd5: 'always',
   timedFileLeases: false,
   signedProtocol: 'enforce',
   clientAddress: '127.0.0.1'

@@ -28,7 +28,7 @@ export async function putRange (call: Call): Promise<Answer> {
   const { content, md5 } = await receiveBody(call, size)
   const { share, file } = checkAgain(call, content)
   file.bytes.write(start, content)
-  return written(call, share, file, mode, { 'Content-MD5': md5 })
+  return written(call, share, file, mode, md5 === undefined ? {} : { 'Content-MD5': md5 })
 }
 
 /** While the bytes came, lease and size may have changed; from here to the write nothing waits. */

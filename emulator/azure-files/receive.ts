@@ -11,8 +11,8 @@ import { SINCE } from './versions.ts'
 export interface Received {
   /** With one reference, which is the caller's to keep or release. */
   content: Content
-  /** Base64. */
-  md5: string
+  /** Base64; undefined when nobody wants it. */
+  md5: string | undefined
 }
 
 /** How many bytes of data the body has, without the frame of a structured one. @throws {AzureError} 400, 411, 413 */
@@ -37,14 +37,14 @@ function isStructured ({ headers, version }: Call): boolean {
 export async function receiveBody (call: Call, size: number): Promise<Received> {
   const claimed = call.headers['content-md5']
   if (claimed !== undefined) checkMd5(claimed)
-  const md5 = createHash('md5')
+  const md5 = claimed === undefined && call.context.quirks.rangeMd5 === 'when-sent' ? undefined : createHash('md5')
   const body = isStructured(call) ? unframed(call.exchange.body()) : call.exchange.body()
-  const content = await call.context.contents.write(body, [md5])
-  const found = md5.digest('base64')
+  const content = await call.context.contents.write(body, md5 === undefined ? [] : [md5])
+  const found = md5?.digest('base64')
   if (content.size !== size || (claimed !== undefined && claimed !== found)) {
     call.context.contents.release(content)
     if (content.size !== size) throw azureError('InvalidInput')
-    throw azureError('Md5Mismatch', { UserSpecifiedMd5: claimed ?? '', ServerCalculatedMd5: found })
+    throw azureError('Md5Mismatch', { UserSpecifiedMd5: claimed ?? '', ServerCalculatedMd5: found ?? '' })
   }
   return { content, md5: found }
 }

@@ -11,6 +11,7 @@ const FULL = [
   'content-encoding', 'content-language', 'content-length', 'content-md5', 'content-type', 'date', 'if-modified-since', 'if-match', 'if-none-match',
   'if-unmodified-since', 'range'
 ]
+const collator = new Intl.Collator('en')
 const LITE = ['content-md5', 'content-type', 'date']
 
 /** All the strings that would be right: metadata names with `_` sort differently by code unit and by the service's collation. */
@@ -36,7 +37,7 @@ function values ({ headers }: RequestHead, names: readonly string[]): string[] {
 function headerOrders (headers: RequestHead['headers']): string[][] {
   const names = Object.keys(headers).filter(name => name.startsWith('x-ms-'))
   const byUnit = [...names].sort()
-  const collated = [...names].sort(new Intl.Collator('en').compare)
+  const collated = [...names].sort(collator.compare)
   return byUnit.join() === collated.join() ? [byUnit] : [byUnit, collated]
 }
 

@@ -25,6 +25,14 @@ t.test('PutRange answers with the MD5 and a new etag, and reads back', async t =
   t.same((await client.get('f')).bytes, Buffer.from('\0\0\0abXYZ\0\0'))
 })
 
+t.test('the MD5 of a range can be left out where nobody sent one', async t => {
+  const client = await startClient(t, { azureFiles: { strict: { rangeMd5: 'when-sent' } } })
+  await client.create('f', 3)
+  t.equal((await client.putRange('f', 0, 'abc')).headers['content-md5'], undefined)
+  t.equal((await client.putRange('f', 0, 'abc', { 'content-md5': md5('abc') })).headers['content-md5'], md5('abc'))
+  t.equal(outcome(await client.putRange('f', 0, 'abc', { 'content-md5': md5('abd') })), '400 Md5Mismatch')
+})
+
 t.test('PutRange refuses what does not fit', async t => {
   const client = await startClient(t)
   await client.create('f', 8 * MiB)
