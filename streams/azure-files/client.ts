@@ -12,8 +12,8 @@ import { AzureDeleteWritable } from './delete-writable.ts'
 import type { DeleteStreamOptions } from './delete-writable.ts'
 import { AzureDirectoryService } from './directories.ts'
 import { AzureFileService } from './files.ts'
+import { HeldLeases } from './held-leases.ts'
 import { AzureLeases } from './leases.ts'
-import type { HeldLeases } from './leases.ts'
 import { AzureListReadable, recursiveList } from './list-readable.ts'
 import type { ListStreamOptions } from './list-readable.ts'
 import { checkShareName, directoryPath, filePath } from './names.ts'
@@ -153,5 +153,6 @@ export class AzureFiles {
 
 function open (options: AzureFilesOptions): Shared {
   const config = resolveConfig(options)
-  return { connection: new AzureFilesConnection(config, options), budget: options.budget, held: new Map(), share: config.share }
+  const connection = new AzureFilesConnection(config, options)
+  return { connection, budget: options.budget, held: new HeldLeases(connection.leaseGauge), share: config.share }
 }

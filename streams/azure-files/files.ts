@@ -9,7 +9,7 @@ import { copyStatus, startCopy, waitForCopy } from './copy.ts'
 import type { WaitForCopyOptions } from './copy.ts'
 import { createOnlyIfAbsent } from './create-if-absent.ts'
 import { isDoneBefore } from './errors.ts'
-import type { ContentHeaders, FileHeaders } from './headers.ts'
+import type { CopyFileRequest, CreateFileRequest, FileContent, FileInfo, FileRequest, FileService, ReadFileRequest, RenameFileRequest, SetHttpHeadersRequest, WriteFileRequest } from './file-requests.ts'
 import { pickContentHeaders } from './headers.ts'
 import { seal } from './integrity.ts'
 import type { AzureLeases } from './leases.ts'
@@ -18,95 +18,22 @@ import type { Target } from './names.ts'
 import { withParents } from './parents.ts'
 import { publish } from './publish.ts'
 import { AzureRangeReadable } from './readable.ts'
+import { ShareBoundFiles } from './share-bound-files.ts'
 import { etagMismatch, replacesHeaders } from './upload.ts'
 import type { Written } from './wire.ts'
 import { abortCopyFile } from './wire-copy.ts'
-import type { CopyStatus, RenameOptions } from './wire-copy.ts'
+import type { CopyStatus } from './wire-copy.ts'
 import { createFile, deleteFile, getFileProperties, setFileMetadata, setFileProperties } from './wire-files.ts'
 import type { FileProperties } from './wire-files.ts'
 import { clearRange, listRanges, putRange } from './wire-ranges.ts'
 import type { RangeList } from './wire-ranges.ts'
-
-/** What every request may say. */
-export interface FileRequest {
-  /** Default: the client's. */
-  share?: string
-  path: string
-  /** Of the lease under which the file is written; for reads it must match where it is given. */
-  leaseId?: string
-  signal?: AbortSignal
-}
-
-export interface CreateFileRequest extends FileRequest, FileHeaders {
-  /** Bytes; reads as zeros until it is written. */
-  size: number
-  /**
-   * Fails with a `ConflictError` (`FileAlreadyExists`) where the name is taken. The service replaces by itself, so the file
-   * is made under another name and renamed without replacing: one of several creators wins. Default false: replaces.
-   */
-  ifAbsent?: boolean
-}
-
-export interface ReadFileRequest extends FileRequest {
-  /** Both ends inside. */
-  range?: ByteRange
-  /** The most bytes that are taken into memory. Default 100 MiB. */
-  limit?: number
-}
-
-export interface WriteFileRequest extends FileRequest, FileHeaders {
-  data: Uint8Array | string
-  /** Where to write, within the size of the file. Without it `data` becomes the whole content, and the file takes its length. */
-  offset?: number
-}
-
-export interface CopyFileRequest {
-  /** Default: the client's share. */
-  sourceShare?: string
-  sourcePath: string
-  destShare?: string
-  destPath: string
-  /** Replaces the source's. */
-  metadata?: Record<string, string>
-  /** Of the destination. */
-  leaseId?: string
-  signal?: AbortSignal
-}
-
-export interface RenameFileRequest extends FileRequest, RenameOptions {
-  /** The new path, in the same share. */
-  to: string
-}
-
-export interface FileInfo {
-  share: string
-  path: string
-  /** Bytes. */
-  size: number
-  etag: string
-  lastModified: Date | undefined
-  contentType: string | undefined
-  metadata: Record<string, string>
-}
-
-export interface FileContent {
-  data: Buffer
-  properties: FileProperties
-  etag: string
-}
-
-/** A missing `contentType` and the others are meant to be cleared by `replace: true` alone. */
-export interface SetHttpHeadersRequest extends FileRequest, ContentHeaders {
-  /** Clears the headers that are not given, in one request less. Default false: they are read first and kept. */
-  replace?: boolean
-}
 
 /**
  * Files, by one answer each; `createReadStream` and `createWriteStream` are for what does not fit into memory. Rejects with
  * a `NotFoundError` (`FileNotFound`, `ParentNotFound`, `ShareNotFound`), a `LeaseError` where the file is leased, a
  * `ConflictError` (`FileLocked`) where it is open through SMB.
  */
-export class AzureFileService {
+export class AzureFileService implements FileService {
   readonly #connection: AzureFilesConnection
   readonly #leases: AzureLeases
   readonly #shareOf: (share: string | undefined) => string
@@ -175,7 +102,7 @@ export class AzureFileService {
 
   /**
    * Writes the whole content only if the file still has this etag. The service honours no condition: the file is leased,
-   * its etag compared, and written under the lease. Whoever writes without a lease meanwhile is refused by the service.
+   * its etag compared, and written under the lease, with the rights that `leases.lock` needs. Whoever writes without a lease meanwhile is refused by the service.
    * @throws {EtagMismatchError} it has another one. @throws {LeaseError} somebody else writes it.
    */
   async writeIfMatch (request: Omit<WriteFileRequest, 'offset'>, etag: string): Promise<FileInfo> {
@@ -306,37 +233,6 @@ export class AzureFileService {
 
   #destination ({ destShare, destPath }: Pick<CopyFileRequest, 'destShare' | 'destPath'>): Target {
     return this.#target({ path: destPath, ...shareIs(destShare) })
-  }
-}
-
-/** The files of one share. */
-export class ShareBoundFiles {
-  readonly #files: AzureFileService
-  readonly #share: string
-
-  constructor (files: AzureFileService, share: string) {
-    this.#files = files
-    this.#share = share
-  }
-
-  create (path: string, size: number, options: Omit<CreateFileRequest, 'share' | 'path' | 'size'> = {}): Promise<FileInfo> {
-    return this.#files.create({ ...options, share: this.#share, path, size })
-  }
-
-  read (path: string, options: Omit<ReadFileRequest, 'share' | 'path'> = {}): Promise<FileContent> {
-    return this.#files.read({ ...options, share: this.#share, path })
-  }
-
-  write (path: string, data: Uint8Array | string, options: Omit<WriteFileRequest, 'share' | 'path' | 'data'> = {}): Promise<FileInfo> {
-    return this.#files.write({ ...options, share: this.#share, path, data })
-  }
-
-  delete (path: string, options: Omit<FileRequest, 'share' | 'path'> = {}): Promise<void> {
-    return this.#files.delete({ ...options, share: this.#share, path })
-  }
-
-  getProperties (path: string, options: Omit<FileRequest, 'share' | 'path'> = {}): Promise<FileProperties> {
-    return this.#files.getProperties({ ...options, share: this.#share, path })
   }
 }
 

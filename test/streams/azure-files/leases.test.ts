@@ -97,6 +97,7 @@ t.test('withLock() waits for its turn, and no longer than it may', async t => {
   const impatient = second.leases.lock({ path: 'a', timeoutMs: 5000 }).catch((error: unknown) => error)
   await clock.advance(10_000)
   t.match(await impatient, { name: 'LeaseError', code: 'LockTimeout', message: 'Cannot lock "a": somebody else has held it for 5000 ms' })
+  await t.rejects(second.leases.lock({ path: 'a', timeoutMs: 0 }), { name: 'LeaseError', code: 'LeaseAlreadyPresent' })
   await clock.advance(100_000)
   t.strictSame(trace, [], 'the first one is alive')
   trace.push('first')

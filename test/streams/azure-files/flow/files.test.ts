@@ -85,7 +85,7 @@ t.test('of many that update one file by its etag, every update counts', async t 
         await azure.files.writeIfMatch({ path: 'counter', data: String(Number(data) + 1) }, etag)
         return
       } catch (error) {
-        if (!/LockTimeout|PreconditionFailed|ObjectChanged/.test(String((error as { code?: string }).code))) throw error
+        if (!/LeaseAlreadyPresent|PreconditionFailed|ObjectChanged/.test(String((error as { code?: string }).code))) throw error
       }
     }
   }
