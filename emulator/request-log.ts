@@ -2,7 +2,7 @@
 
 const RING_SIZE = 10_000
 const REDACTED = '[redacted]'
-const SECRET_HEADERS = /^(?:authorization|proxy-authorization|cookie|.*security-token|.*customer-key)$/
+const SECRET_HEADERS = /^(?:.*authorization|cookie|.*security-token|.*customer-key)$/
 const SECRET_PARAMETERS = /^(?:x-amz-signature|x-amz-security-token|sig|access_token|tempauth)$/i
 
 export interface RequestEntry {
@@ -120,8 +120,14 @@ export class RequestLog {
 
 export function redactHeaders (headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(
-    ([name, value]) => [name, SECRET_HEADERS.test(name) ? REDACTED : value]
+    ([name, value]) => [name, SECRET_HEADERS.test(name) ? REDACTED : redactUrl(value)]
   ))
+}
+
+/** A header may name a source by a URL that has its own signature. */
+function redactUrl (value: string): string {
+  const mark = value.indexOf('?')
+  return mark === -1 || !/^https?:/i.test(value) ? value : `${value.slice(0, mark + 1)}${redactQuery(value.slice(mark + 1))}`
 }
 
 export function redactQuery (query: string): string {

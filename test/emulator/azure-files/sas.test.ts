@@ -138,5 +138,8 @@ t.test('user delegation: a key for a bearer, and tokens made with it', async t =
 t.test('the log keeps no signature', async t => {
   const client = await accountClient(t)
   await client.send({ path: 'f', sas: forAccount(client) })
+  const source = `${client.url('f', 'myshare')}?${forAccount(client)}`
+  await client.send({ method: 'PUT', path: 'g', sas: forAccount(client), headers: { 'x-ms-copy-source': source, 'x-ms-copy-source-authorization': 'Bearer secret' } })
+  t.match(client.emulator.requests.entries()[1]?.headers, { 'x-ms-copy-source': /&sig=\[redacted\]$/, 'x-ms-copy-source-authorization': '[redacted]' })
   t.match(client.emulator.requests.entries()[0], { service: 'azure-files', operation: 'GetFile', key: 'f', query: /sig=\[redacted\]/ })
 })
