@@ -45,9 +45,14 @@ function standardValue (name: string, headers: SignableRequest['headers']): stri
 export function canonicalHeaders (headers: SignableRequest['headers']): string {
   return Object.keys(headers)
     .filter(name => name.startsWith('x-ms-'))
-    .sort()
+    .sort((a, b) => sortKey(a) < sortKey(b) ? -1 : 1)
     .map(name => `${name}:${folded(headers[name] ?? '')}\n`)
     .join('')
+}
+
+/** The service sorts as .NET does in English, where `_` comes before the digits: the SDK's own comparator imitates the same. */
+function sortKey (name: string): string {
+  return name.replaceAll('_', '-')
 }
 
 /** Runs of white space are one space, but not within quotes. */

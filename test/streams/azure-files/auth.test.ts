@@ -94,6 +94,11 @@ t.test('canonicalHeaders() folds white space but not in quotes, and keeps an emp
   t.equal(canonicalHeaders({ 'x-ms-b': ' one  \t two "three  four" ', 'x-ms-a': '', accept: 'x' }), 'x-ms-a:\nx-ms-b:one two "three  four"\n')
 })
 
+t.test('canonicalHeaders() sorts as the service does, which puts _ before the digits', async t => {
+  const headers = { 'x-ms-meta-a1': '1', 'x-ms-meta-ab': '2', 'x-ms-meta-a_': '3', 'x-ms-meta-a': '4', 'x-ms-version': '5', 'x-ms-lease-id': '6' }
+  t.equal(canonicalHeaders(headers), 'x-ms-lease-id:6\nx-ms-meta-a:4\nx-ms-meta-a_:3\nx-ms-meta-a1:1\nx-ms-meta-ab:2\nx-ms-version:5\n')
+})
+
 t.test('canonicalResource() joins the values of one name, in order, and leaves empty ones out', async t => {
   t.equal(canonicalResource('acct', { path: '/s', query: [['Include', 'b'], ['include', 'a'], ['prefix', ''], ['comp', 'list']] }), '/acct/s\ncomp:list\ninclude:a,b')
 })
