@@ -1,3 +1,4 @@
+import { aWhileAfter } from '../../lib/abort.ts'
 import { createDigest } from '../../lib/digest/digest.ts'
 import type { Digest, DigestAlgorithm } from '../../lib/digest/digest.ts'
 import { NotFoundError, StorageError } from '../../lib/errors.ts'
@@ -57,6 +58,9 @@ export interface UploadOptions extends FileHeaders {
 }
 
 type Receipt = Written | undefined
+
+/** How long a Create that was sent is waited for beyond an abort, so that it is known what has to be removed. */
+const PATIENCE_MS = 5000
 
 /** One file on its way into Azure Files: created, filled with ranges, cut to its length, and renamed where that was asked for. */
 export class AzureUpload implements PartUpload<Receipt, AzureStoredFile> {
@@ -172,14 +176,16 @@ export class AzureUpload implements PartUpload<Receipt, AzureStoredFile> {
 
   async #create (size: number, signal: AbortSignal): Promise<void> {
     const create = createFile(this.#writing, size, { ...this.#options, leaseId: this.#writingLeaseId })
-    const patient = aWhileAfter(signal)
+    const patient = aWhileAfter(signal, PATIENCE_MS, this.#connection.clock)
     try {
-      const { fileId, ...written } = await withParents(this.#connection, this.#writing, () => this.#execute(create, patient), { signal: patient, tally: this.#tally })
+      const { fileId, ...written } = await withParents(this.#connection, this.#writing, () => this.#execute(create, patient.signal), { signal: patient.signal, tally: this.#tally })
       const file = new RangeFile(this.#connection, this.#writing, { ...this.#options, size, tally: this.#tally })
       this.#created = { file, fileId, written }
     } catch (error) {
       this.#creating = mayBeDone(error)
       throw error
+    } finally {
+      patient.stop()
     }
   }
 
@@ -219,15 +225,6 @@ export class AzureUpload implements PartUpload<Receipt, AzureStoredFile> {
     const options: ExecuteOptions = { signal, tally: this.#tally }
     return this.#connection.execute(operation, options)
   }
-}
-
-const PATIENCE_MS = 5000
-
-/** A Create that was sent is waited for beyond an abort, so that it is known what has to be removed. */
-function aWhileAfter (signal: AbortSignal): AbortSignal {
-  const late = new AbortController()
-  signal.addEventListener('abort', () => setTimeout(() => late.abort(signal.reason), PATIENCE_MS).unref(), { once: true })
-  return late.signal
 }
 
 export function etagMismatch (target: Target, expected: string, actual: string): EtagMismatchError {

@@ -88,7 +88,7 @@ t.test('AzureRangeWritable makes missing directories, from the top', async t => 
 t.test('AzureRangeWritable publishes nothing when the stream is not as long as declared', async t => {
   for (const publish of ['direct', 'rename'] as const) {
     for (const [size, found] of [[20, 10], [5, 10]] as const) {
-      const { service, azure } = start()
+      const { service, azure } = start({ clock: new StandingClock() })
       const error = await failed(chunks(4, 6), azure.createWriteStream('a', { size, rangeSize: 4, publish }))
       t.match(error, { name: 'SizeMismatchError', expected: size, found, remote: 'clean' }, `${publish} ${size}`)
       t.ok(error instanceof SizeMismatchError)
@@ -98,7 +98,7 @@ t.test('AzureRangeWritable publishes nothing when the stream is not as long as d
 })
 
 t.test('AzureRangeWritable removes the file when the source fails, and passes its error on', async t => {
-  const { service, azure } = start()
+  const { service, azure } = start({ clock: new StandingClock() })
   const source = Readable.from((function * (): Generator<Buffer> {
     yield Buffer.alloc(10)
     throw new Error('the disk is gone')
@@ -110,7 +110,7 @@ t.test('AzureRangeWritable removes the file when the source fails, and passes it
 })
 
 t.test('AzureRangeWritable keeps an unfinished file where that was asked for', async t => {
-  const { service, azure } = start()
+  const { service, azure } = start({ clock: new StandingClock() })
   const stream = azure.createWriteStream('a', { rangeSize: 4, size: 99, onFailure: 'keep' })
   t.ok(await failed(chunks(8), stream) instanceof SizeMismatchError)
   t.strictSame(service.names(), ['/share/a'])
@@ -118,7 +118,7 @@ t.test('AzureRangeWritable keeps an unfinished file where that was asked for', a
 })
 
 t.test('AzureRangeWritable stops at an abort and cleans up', async t => {
-  const { service, azure } = start()
+  const { service, azure } = start({ clock: new StandingClock() })
   const controller = new AbortController()
   const stream: AzureRangeWritable = azure.createWriteStream('a', { rangeSize: 4, signal: controller.signal })
   stream.on('progress', () => controller.abort(new Error('enough')))

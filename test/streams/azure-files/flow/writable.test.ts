@@ -25,7 +25,7 @@ for (const publish of ['direct', 'rename'] as const) {
   })
 
   t.test(`a stream that is not as long as declared is an error, and nothing is published, ${publish}`, async t => {
-    const { azure, paths } = await start(t)
+    const { azure, paths } = await start(t, { clock: systemClock })
     for (const size of [all.length - 1, all.length + 1, 3 * all.length]) {
       const error = await failed(inChunks(all, 5000), azure.createWriteStream('a', { ...OPTIONS, publish, size }))
       t.ok(error instanceof SizeMismatchError)
@@ -35,7 +35,7 @@ for (const publish of ['direct', 'rename'] as const) {
   })
 
   t.test(`an abort in the middle leaves nothing, ${publish}`, async t => {
-    const { azure, emulator, paths } = await start(t)
+    const { azure, emulator, paths } = await start(t, { clock: systemClock })
     const controller = new AbortController()
     const stream = azure.createWriteStream('a', { ...OPTIONS, publish, signal: controller.signal })
     stream.once('progress', () => controller.abort(new Error('enough')))
@@ -47,7 +47,7 @@ for (const publish of ['direct', 'rename'] as const) {
   })
 
   t.test(`a source that fails is that error, and leaves nothing, ${publish}`, async t => {
-    const { azure, paths } = await start(t)
+    const { azure, paths } = await start(t, { clock: systemClock })
     const source = Readable.from((function * (): Generator<Buffer> {
       yield all
       throw new Error('the tape is torn')
