@@ -41,11 +41,23 @@ export class UploadLookup {
 
   /** The file, where it has the bytes that were sent; undefined where it has not, or nobody can tell. */
   async ours (sent: SentContent, signal?: AbortSignal): Promise<OneDriveItem | undefined> {
+    const item = await this.#look(sent, signal)
+    return item === 'untold' ? undefined : item
+  }
+
+  /** What is left of an upload whose session is no more, or cannot be cancelled. */
+  async state (sent: SentContent): Promise<'stored' | 'absent' | 'unknown'> {
+    const item = await this.#look(sent, undefined)
+    if (item === 'untold') return 'unknown'
+    return item === undefined ? 'absent' : 'stored'
+  }
+
+  async #look (sent: SentContent, signal: AbortSignal | undefined): Promise<OneDriveItem | undefined | 'untold'> {
     try {
       return await this.#find(item => isSameContent(item, sent, this.#startedAt - MODIFIED_SLACK_MS), signal)
     } catch (error) {
       this.#connection.logger.debug({ item: this.#address.name, error: String(error) }, 'Could not look up the file after a lost answer')
-      return undefined
+      return 'untold'
     }
   }
 

@@ -86,6 +86,9 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   #expiresAt: Date | undefined
   /** A session may be there whose URL nobody knows. */
   #lostCreation = false
+  /** A session that died could not be cancelled. */
+  #orphaned = false
+  #viaSession = false
   /** The file may have been made by another request than those of its session. */
   #committing = false
 
@@ -133,14 +136,18 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
       return await this.#stored(await this.#sendWhole(bytes, signal), 1)
     } catch (error) {
       const remote = remoteOf(error)
-      const left = this.#transfer === undefined || remote === 'stored' ? remote ?? 'clean' : await this.abort()
-      setRemote(error, left)
+      setRemote(error, remote === 'stored' || !this.#viaSession ? remote ?? 'clean' : await this.abort())
       throw error
     }
   }
 
   async abort (): Promise<RemoteState> {
     await this.#spool?.close()
+    const state = await this.#stateOfTransfer()
+    return state === 'clean' && this.#orphaned ? 'orphan' : state
+  }
+
+  async #stateOfTransfer (): Promise<RemoteState> {
     const transfer = this.#transfer
     if (transfer === undefined) return this.#lostCreation ? 'unknown' : 'clean'
     if (transfer.state.phase === 'completed') return 'stored'
@@ -156,6 +163,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 
   #resume ({ uploadUrl, next, total }: NonNullable<UploadOptions['resume']>): void {
+    this.#viaSession = true
     this.#transfer = this.#transferTo(uploadUrl, total, next)
   }
 
@@ -167,6 +175,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 
   async #open (total: number, signal: AbortSignal | undefined): Promise<SessionTransfer> {
+    this.#viaSession = true
     const lostBefore = this.#tally.lost
     try {
       const { uploadUrl, expiresAt } = await this.#execute(createUploadSession(this.#address, this.#options), signal)
@@ -229,7 +238,8 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
       } catch (error) {
         if (restarts >= MAX_RESTARTS || transfer.doubtful || !mayStartAnew(error)) throw error
         this.#connection.logger.warn({ item: this.#address.name, error: String(error) }, 'Beginning the upload anew')
-        await this.#cancel(transfer)
+        this.#orphaned ||= await this.#cancel(transfer) !== 'clean'
+        this.#transfer = undefined
       }
     }
   }
@@ -299,19 +309,21 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 
   async #cancel (transfer: SessionTransfer): Promise<RemoteState> {
+    const doubtful = transfer.doubtful || this.#committing
     try {
       await this.#execute(cancelUploadSession(transfer.uploadUrl, this.#address.name))
-      return 'clean'
+      if (!doubtful) return 'clean'
+      // The last fragment may have been on its way while its session was cancelled.
+      const state = await this.#lookup.state(this.#sent(transfer.total))
+      return state === 'absent' ? 'clean' : state
     } catch (error) {
-      if (isSessionOver(error)) return transfer.doubtful || this.#committing ? await this.#stateOfGoneSession(transfer.total) : 'clean'
+      // A session that cannot be cancelled may have made its file.
+      if (doubtful) return await this.#lookup.state(this.#sent(transfer.total)) === 'stored' ? 'stored' : 'unknown'
+      // A dead token says nothing of the session.
+      if (isSessionOver(error) && error.status !== 401 && error.status !== 403) return 'clean'
       this.#connection.logger.error({ item: this.#address.name, error: String(error) }, 'Failed to cancel the upload session: it stays until it expires')
       return 'orphan'
     }
-  }
-
-  /** The session is no more: expired, or it has made its file after all. */
-  async #stateOfGoneSession (total: number): Promise<RemoteState> {
-    return await this.#lookup.ours(this.#sent(total)) === undefined ? 'unknown' : 'stored'
   }
 
   /**
