@@ -7,10 +7,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KiB } from '../lib/bytes/sizes.ts'
+import { KiB, MiB } from '../lib/bytes/sizes.ts'
 import { createTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts'
 
 const MEMORY_LIMIT = 64 * KiB
+const MEMORY_TOTAL = 256 * MiB
 const WRITE_SIZE = 512 * KiB
 const READ_SIZE = 256 * KiB
 
@@ -50,16 +51,21 @@ export interface ContentStoreOptions {
   folder?: string
   /** Counts and hashes bodies but keeps none: they read back as zeros. */
   discard?: boolean
+  /** How many bytes of small bodies may be in memory at once, 256 MiB unless given; those that come later become files. */
+  memory?: number
 }
 
 export class ContentStore {
   readonly #blobs = new Map<string, Blob>()
   readonly #discard: boolean
   readonly #persistent: boolean
+  readonly #memory: number
+  #inMemory = 0
   #folder: string | undefined
 
   constructor (options: ContentStoreOptions = {}) {
     this.#discard = options.discard ?? false
+    this.#memory = options.memory ?? MEMORY_TOTAL
     this.#persistent = options.folder !== undefined
     if (options.folder === undefined) return
     this.#folder = join(options.folder, 'blobs')
@@ -73,7 +79,7 @@ export class ContentStore {
 
   /** Stores what `source` yields; holds at most two writes of 512 KiB in memory. The content is born with one reference. */
   async write (source: AsyncIterable<Buffer>, taps: readonly Tap[] = []): Promise<Content> {
-    const sink = this.#discard ? new CountingSink() : new BlobSink(this.#persistent ? 0 : MEMORY_LIMIT, id => this.#path(id))
+    const sink = this.#discard ? new CountingSink() : new BlobSink(this.#persistent || this.#inMemory >= this.#memory ? 0 : MEMORY_LIMIT, id => this.#path(id))
     try {
       for await (const chunk of source) {
         for (const tap of taps) tap.update(chunk)
@@ -132,6 +138,7 @@ export class ContentStore {
     for (const { blob } of content.slices) {
       if (--blob.references > 0) continue
       this.#blobs.delete(blob.id)
+      this.#inMemory -= blob.memory?.length ?? 0
       if (isFile(blob)) rm(this.#path(blob.id), { force: true }).catch(() => {})
     }
   }
@@ -181,6 +188,7 @@ export class ContentStore {
 
   #adopt (blob: Blob): Content {
     this.#blobs.set(blob.id, blob)
+    this.#inMemory += blob.memory?.length ?? 0
     return { size: blob.size, slices: [{ blob, start: 0, size: blob.size }] }
   }
 

@@ -107,7 +107,7 @@ export class Exchange {
     const response = this.#response
     this.#entry.status = answer.status
     response.sendDate = false
-    if (answer.reason !== undefined) response.statusMessage = answer.reason
+    if (answer.reason !== undefined) response.statusMessage = sendableText(answer.reason)
     response.writeHead(answer.status, {
       ...this.#lengthOf(answer), ...sendable(answer.headers), Date: new Date(this.now()).toUTCString()
     })
@@ -215,12 +215,15 @@ export class Exchange {
   }
 }
 
-/** Header values as UTF-8, which Node wants to be given as Latin-1; what cannot be in a header becomes a space. */
 function sendable (headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, PRINTABLE.test(value)
-    ? value
-    // eslint-disable-next-line no-control-regex
-    : Buffer.from(value.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ')).toString('latin1')]))
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, sendableText(value)]))
+}
+
+/** Text of a head as UTF-8, which Node wants to be given as Latin-1; what cannot be in a head becomes a space. */
+function sendableText (value: string): string {
+  if (PRINTABLE.test(value)) return value
+  // eslint-disable-next-line no-control-regex
+  return Buffer.from(value.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ')).toString('latin1')
 }
 
 function flipped (chunk: Buffer, at: number): Buffer {

@@ -128,7 +128,7 @@ export class EmulatorServer {
     }
     if (effects.errorIn200 !== undefined) {
       await exchange.drain()
-      return { ...service.errorAnswer({ status: 500, code: effects.errorIn200, message: effects.message }, exchange.head), status: 200 }
+      return { ...service.errorAnswer({ status: 500, code: effects.errorIn200, message: effects.message }, exchange.head), status: 200, reason: 'OK' }
     }
     const answer = await service.handle(exchange)
     if (effects.loseAnswerWith === undefined) return answer
@@ -181,8 +181,14 @@ function readHead (request: IncomingMessage): RequestHead {
     method: request.method ?? 'GET',
     path: mark === -1 ? target : target.slice(0, mark),
     query: mark === -1 ? '' : target.slice(mark + 1),
-    headers: readHeaders(request.rawHeaders)
+    headers: readHeaders(request.rawHeaders),
+    repeated: repeatedHeaders(request.rawHeaders)
   }
+}
+
+function repeatedHeaders (raw: readonly string[]): string[] {
+  const names = raw.filter((_, index) => index % 2 === 0).map(name => name.toLowerCase())
+  return names.filter((name, index) => names.indexOf(name) !== index)
 }
 
 /** Repeated headers join with a bare comma, as signatures want them; bytes above ASCII are read as UTF-8 where they are. */

@@ -9,6 +9,8 @@ export interface RequestHead {
   query: string
   /** Lower-case names; repeated headers joined by a comma. */
   headers: Readonly<Record<string, string>>
+  /** Names of the headers that came more than once. */
+  repeated?: readonly string[]
 }
 
 /** What a request is about, in the service's own words. */

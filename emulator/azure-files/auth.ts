@@ -1,9 +1,9 @@
 /** Lets requests in: Shared Key, Shared Key Lite, shared access signatures, bearer tokens. */
 import type { RequestHead } from '../service.ts'
-import { authenticationFailed, azureError, missingHeader } from './errors.ts'
+import { authenticationFailed, azureError, invalidHeader, missingHeader } from './errors.ts'
 import type { Operation, Route } from './operations.ts'
 import { verifySas, type Grant, type SasSettings } from './sas.ts'
-import { hmac, sameText, sharedKeyLiteStrings, sharedKeyStrings } from './shared-key.ts'
+import { hmac, isSigned, sameText, sharedKeyLiteStrings, sharedKeyStrings } from './shared-key.ts'
 import { SINCE } from './versions.ts'
 
 const MAX_SKEW_MS = 15 * 60 * 1000
@@ -42,6 +42,8 @@ export class Authenticator {
 
   #verifyKey (head: RequestHead, { query }: Route, lite: boolean, credential: string, now: number): void {
     const { accountName, accountKey } = this.settings
+    const repeated = head.repeated?.find(isSigned)
+    if (repeated !== undefined) throw invalidHeader(repeated, head.headers[repeated] ?? '')
     checkDate(head, now)
     const [account, signature = ''] = credential.split(':')
     if (account !== accountName) throw authenticationFailed('The account of the Authorization header is not the account of the request')
@@ -57,7 +59,7 @@ export class Authenticator {
     if (version < since) throw authenticationFailed(`Authentication scheme Bearer is not supported in this version: ${since} or later is needed`)
     const intent = headers['x-ms-file-request-intent']
     if (intent === undefined) throw missingHeader('x-ms-file-request-intent')
-    if (intent.toLowerCase() !== 'backup') throw azureError('InvalidHeaderValue', { HeaderName: 'x-ms-file-request-intent', HeaderValue: intent })
+    if (intent.toLowerCase() !== 'backup') throw invalidHeader('x-ms-file-request-intent', intent)
     return { kind: 'bearer' }
   }
 }

@@ -3,7 +3,7 @@
  * leases only, so that they never see `expired` and `breaking`.
  * Wire: https://learn.microsoft.com/rest/api/storageservices/lease-file, …/lease-share
  */
-import { azureError, type AzureError, type ErrorCode } from './errors.ts'
+import { azureError } from './errors.ts'
 
 /** Times in milliseconds; a lease without `expires` is infinite. */
 export type Lease =
@@ -88,8 +88,8 @@ export type LeasedThing = 'File' | 'Container'
 /** Reads go without an id, but not with a wrong one. @throws {AzureError} 412 */
 export function checkRead (lease: Lease, id: string | undefined, thing: LeasedThing = 'File'): void {
   if (id === undefined) return
-  if (lease.state === 'available') throw mismatch(`LeaseNotPresentWith${thing}Operation`)
-  if (lease.id !== id) throw mismatch(isActive(lease) ? `LeaseIdMismatchWith${thing}Operation` : `LeaseNotPresentWith${thing}Operation`)
+  if (lease.state === 'available') throw azureError(`LeaseNotPresentWith${thing}Operation`)
+  if (lease.id !== id) throw azureError(isActive(lease) ? `LeaseIdMismatchWith${thing}Operation` : `LeaseNotPresentWith${thing}Operation`)
   if (!isActive(lease)) throw azureError('LeaseLost')
 }
 
@@ -97,10 +97,6 @@ export function checkRead (lease: Lease, id: string | undefined, thing: LeasedTh
 export function checkWrite (lease: Lease, id: string | undefined, thing: LeasedThing = 'File'): void {
   if (id === undefined && isActive(lease)) throw azureError('LeaseIdMissing')
   checkRead(lease, id, thing)
-}
-
-function mismatch (code: ErrorCode): AzureError {
-  return azureError(code)
 }
 
 export function isActive (lease: Lease): boolean {

@@ -45,16 +45,14 @@ export class AzureFilesService implements Service {
   async handle (exchange: Exchange): Promise<Answer> {
     const { head } = exchange
     const answer = await this.#run(exchange).catch((error: unknown) => {
-      if (error instanceof AzureError) return this.#refuse(error, head, exchange.now())
+      if (error instanceof AzureError) return refuse(error, head, exchange.now())
       throw error
     })
-    const id = head.headers['x-ms-client-request-id']
-    const echo = id === undefined ? {} : { 'x-ms-client-request-id': id }
-    return { ...answer, headers: { 'x-ms-request-id': randomUUID(), 'x-ms-version': answeredVersion(head), ...echo, ...answer.headers } }
+    return addressed(answer, head)
   }
 
-  errorAnswer ({ status, code, message }: ServiceError): Answer {
-    return errorAnswer(errorForStatus(status, code, message), this.#now())
+  errorAnswer ({ status, code, message }: ServiceError, head: RequestHead): Answer {
+    return addressed(refuse(errorForStatus(status, code, message), head, this.#now()), head)
   }
 
   commonHeaders (): Record<string, string> {
@@ -105,14 +103,22 @@ export class AzureFilesService implements Service {
     if (this.#context.quirks.conditionHeaders === 'ignore') return
     if (CONDITIONS.some(name => headers[name] !== undefined)) throw azureError('ConditionHeadersNotSupported')
   }
+}
 
-  #refuse (error: AzureError, head: RequestHead, now: number): Answer {
-    const answer = errorAnswer(error, now)
-    if (answeredVersion(head) < SINCE.errorCodeHeader) delete answer.headers['x-ms-error-code']
-    if (head.method !== 'HEAD') return answer
-    const { body, headers: { 'Content-Type': type, ...headers }, ...rest } = answer
-    return { ...rest, headers }
-  }
+/** Headers that tell whose answer it is. */
+function addressed (answer: Answer, head: RequestHead): Answer {
+  const id = head.headers['x-ms-client-request-id']
+  const echo = id === undefined ? {} : { 'x-ms-client-request-id': id }
+  return { ...answer, headers: { 'x-ms-request-id': randomUUID(), 'x-ms-version': answeredVersion(head), ...echo, ...answer.headers } }
+}
+
+/** HEAD learns of an error by its headers alone. */
+function refuse (error: AzureError, head: RequestHead, now: number): Answer {
+  const answer = errorAnswer(error, now)
+  if (answeredVersion(head) < SINCE.errorCodeHeader) delete answer.headers['x-ms-error-code']
+  if (head.method !== 'HEAD') return answer
+  const { body, headers: { 'Content-Type': type, ...headers }, ...rest } = answer
+  return { ...rest, headers }
 }
 
 function statedVersion ({ headers }: RequestHead, { query }: Route): string | undefined {

@@ -11,8 +11,13 @@ const FULL = [
   'content-encoding', 'content-language', 'content-length', 'content-md5', 'content-type', 'date', 'if-modified-since', 'if-match', 'if-none-match',
   'if-unmodified-since', 'range'
 ]
-const collator = new Intl.Collator('en')
 const LITE = ['content-md5', 'content-type', 'date']
+const collator = new Intl.Collator('en')
+
+/** Whether a header is part of the signature, so that it may come only once. */
+export function isSigned (name: string): boolean {
+  return name.startsWith('x-ms-') || FULL.includes(name)
+}
 
 /** All the strings that would be right: metadata names with `_` sort differently by code unit and by the service's collation. */
 export function sharedKeyStrings (accountName: string, head: RequestHead, query: Query): string[] {

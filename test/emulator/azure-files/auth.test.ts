@@ -77,6 +77,17 @@ t.test('the date of a request is compared with the service\'s, which a fault can
   t.ok(Date.parse(reply.headers['date'] ?? '') - Date.now() > 3_500_000)
 })
 
+t.test('a signed header comes once', async t => {
+  const client = await startClient(t)
+  const twice = async (name: string): Promise<number | undefined> => {
+    const headers = { authorization: 'SharedKey sluicefiles:x', 'x-ms-version': '2023-11-03', 'x-ms-date': new Date().toUTCString(), [name]: ['1', '2'] }
+    const [answered] = await once(request(new URL('/sluicefiles/sluice/f', client.emulator.azureFiles.endpoint), { headers }).end(), 'response') as [IncomingMessage]
+    answered.resume()
+    return answered.statusCode
+  }
+  t.same([await twice('x-ms-meta-a'), await twice('content-language'), await twice('x-other')], [400, 400, 403])
+})
+
 t.test('bearer tokens need an intent and a version', async t => {
   const client = await startClient(t, { azureFiles: { bearerTokens: ['good'] } })
   const bearer = (token: string, headers: Record<string, string>, more: Partial<Ask> = {}): Promise<string> => client.send({

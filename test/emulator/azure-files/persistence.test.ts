@@ -16,6 +16,18 @@ async function session<T> (folder: string, work: (client: Client) => Promise<T>)
   }
 }
 
+t.test('a defect of the emulator itself is answered, and says what it is', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  await session(folder, async client => {
+    await client.create('f', 10)
+    rmSync(join(folder, 'blobs'), { recursive: true })
+    const reply = await client.putRange('f', 0, 'hello')
+    t.equal(outcome(reply), '500 InternalError')
+    t.match(reply.text, /Emulator defect: Error: ENOENT/)
+  })
+})
+
 t.test('a folder of the user\'s keeps shares, trees, bytes, leases and snapshots over a restart', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { ContentStore } from '../../../emulator/content-store.ts'
+import { type Content, ContentStore } from '../../../emulator/content-store.ts'
 import { SparseContent } from '../../../emulator/azure-files/sparse.ts'
 import { seededRandom } from '../../../emulator/random.ts'
 import { GiB, MiB } from '../../../lib/bytes/sizes.ts'
@@ -138,6 +138,20 @@ t.test('a file of 1 GiB costs what was written to it', async t => {
   t.ok(middle.bytes.equals(Buffer.alloc(100)))
   t.equal((await client.get('f', { 'x-ms-range': `bytes=${GiB - 7}-` })).text, '\0\0there')
   t.same([client.emulator.azureFiles.state.blobs, await rangesOf(client, 'f')], [1, `${GiB - 5}-${GiB - 1}`])
+})
+
+t.test('small ranges stay in memory up to a limit, and go to files from there on', async t => {
+  const contents = new ContentStore({ memory: 1000 })
+  t.teardown(() => contents.close())
+  const put = async (byte: number): Promise<Content> => contents.write(Readable.from([Buffer.alloc(600, byte)]))
+  const [first, second, third] = [await put(1), await put(2), await put(3)]
+  t.same([first, second, third].map(content => content.slices[0]?.blob.memory !== undefined), [true, true, false])
+  contents.release(first)
+  contents.release(second)
+  t.ok((await put(4)).slices[0]?.blob.memory, 'there is room again')
+  const chunks: Buffer[] = []
+  for await (const chunk of contents.read(third)) chunks.push(chunk)
+  t.same(Buffer.concat(chunks), Buffer.alloc(600, 3))
 })
 
 t.test('a read sees the file as it was when it began', async t => {
