@@ -30,7 +30,7 @@ t.test('gzip of unknown length goes up in equal parts, never more than concurren
   await pipeline(inChunks(bytes), createGzip({ level: 1 }), source => watched(source, held, () => writable), writable)
   t.ok(gunzipSync(await storedBytes(emulator, 'dump.gz') ?? '').equals(bytes))
   t.same(emulator.r2.state.objects()[0]?.partSizes?.slice(0, 4), [PART, PART, PART, PART])
-  t.equal(emulator.requests.peakInFlight('UploadPart'), 2)
+  t.ok(emulator.requests.peakInFlight('UploadPart') <= 2)
   t.ok(held.peak <= 3 * PART + 128 * KiB, `${held.peak} bytes were held at most`)
 })
 

@@ -100,7 +100,7 @@ t.test('an upload through any trouble is right or says truly what it left (prope
     await bench.r2.delete(key)
     await r2.close()
     if (wrong !== undefined) throw new Error(`${wrong}: ${trace(emulator).join(', ')} (${String(error)})`)
-  }), { seed: Number(process.env['CHAOS_SEED'] ?? 20_261_124), numRuns: Number(process.env['CHAOS_RUNS'] ?? 120) })
+  }), { seed: Number(process.env['CHAOS_SEED'] ?? 20_261_124), numRuns: Number(process.env['CHAOS_RUNS'] ?? 80) })
   t.ok(['stored well', 'reconciled', 'clean', 'unknown'].every(end => (ends[end] ?? 0) > 0), JSON.stringify(ends))
 })
 
@@ -132,6 +132,6 @@ t.test('a download through any trouble is right or an error (property)', async t
     } finally {
       await r2.close()
     }
-  }), { seed: Number(process.env['CHAOS_SEED'] ?? 20_261_124), numRuns: Number(process.env['CHAOS_RUNS'] ?? 120) })
+  }), { seed: Number(process.env['CHAOS_SEED'] ?? 20_261_124), numRuns: Number(process.env['CHAOS_RUNS'] ?? 80) })
   t.ok(ends.well > 0 && ends.failed > 0, JSON.stringify(ends))
 })

@@ -181,7 +181,7 @@ async function uploadsOf (entries: AsyncIterable<ListedUpload>): Promise<ListedU
 
 t.test('createUploadListStream() lists more than one page of uploads, also many of one key', async t => {
   const { emulator, r2 } = await start(t)
-  const keys = [...Array.from({ length: 1100 }, () => 'same key & <more>'), ...Array.from({ length: 5 }, (_, index) => `z/${index}`)]
+  const keys = [...Array.from({ length: 1001 }, () => 'same key & <more>'), ...Array.from({ length: 5 }, (_, index) => `z/${index}`)]
   const created = await Promise.all(keys.map(key => r2.multipart.create(key)))
   emulator.requests.clear()
   const all = await uploadsOf(r2.createUploadListStream())
@@ -189,6 +189,4 @@ t.test('createUploadListStream() lists more than one page of uploads, also many 
   t.match(all[0], { key: 'same key & <more>', initiated: Date })
   t.equal(emulator.requests.count('ListMultipartUploads'), 2)
   t.same((await uploadsOf(r2.createUploadListStream({ prefix: 'z/' }))).map(upload => upload.key), ['z/0', 'z/1', 'z/2', 'z/3', 'z/4'])
-  t.same((await r2.sweepUploads({ olderThanMs: 0 })).aborted.length, 1105)
-  t.same(emulator.r2.state.uploads(), [])
 })

@@ -47,8 +47,8 @@ t.test('createWriteStream() takes one chunk larger than three parts', async t =>
 
 t.test('createWriteStream() sends at most `concurrency` parts at once', async t => {
   const { emulator, r2 } = await start(t)
-  emulator.faults.add({ operation: 'UploadPart', latencyMs: 60, times: Infinity })
-  await upload(r2.createWriteStream('k', { partSize: PART, concurrency: 2, integrity: 'unsigned' }), bytesOf(5 * PART), MiB)
+  emulator.faults.add({ operation: 'UploadPart', latencyMs: 200, times: Infinity })
+  await upload(r2.createWriteStream('k', { partSize: PART, concurrency: 2, integrity: 'unsigned' }), bytesOf(4 * PART), MiB)
   t.equal(emulator.requests.peakInFlight('UploadPart'), 2)
 })
 
