@@ -69,14 +69,14 @@ export function writableShareOf (call: Call): Share {
   return shareOf(call)
 }
 
-/** The snapshot that is named, if any. @throws {AzureError} 404 `ShareSnapshotNotFound` */
+/** The snapshot that is named, if any. @throws {AzureError} 404 `ShareSnapshotNotFound`, 409 `PreviousSnapshotNotFound` */
 export function snapshotOf (call: Call, share: Share, parameter = 'sharesnapshot'): Snapshot | undefined {
   const text = call.query.get(parameter)
   if (text === undefined) return undefined
   const time = parseTime(text)
   if (time === undefined) throw invalidQuery(parameter, text, 'The snapshot time is not valid.')
   const snapshot = share.snapshots.get(time)
-  if (snapshot === undefined) throw azureError('ShareSnapshotNotFound')
+  if (snapshot === undefined) throw azureError(parameter === 'sharesnapshot' ? 'ShareSnapshotNotFound' : 'PreviousSnapshotNotFound')
   return snapshot
 }
 

@@ -89,6 +89,7 @@ t.test('List Ranges tells what changed since a snapshot', async t => {
   await client.putRange('f', 1024, Buffer.alloc(512, 2))
   await client.clear('f', 2048, 3071)
   t.equal(await rangesOf(client, 'f', {}, { prevsharesnapshot: headers['x-ms-snapshot'] ?? '' }), '1024-1535 -2048-3071')
+  t.equal(outcome(await client.send({ path: 'f', query: { comp: 'rangelist', prevsharesnapshot: '2020-01-01T00:00:00.0000000Z' } })), '409 PreviousSnapshotNotFound')
 })
 
 t.test('structured bodies are checked on their way in and framed on their way out', async t => {
