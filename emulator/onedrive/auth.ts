@@ -1,5 +1,6 @@
 /** Who asks Graph, by bearer token. */
 import type { Call, Context } from './call.ts'
+import type { Owner } from './drives.ts'
 import { badRequest, GraphError } from './errors.ts'
 import type { GraphRoute } from './route.ts'
 import type { TokenKind } from './tokens.ts'
@@ -29,10 +30,11 @@ export function refuseMe ({ quirks }: Context, route: GraphRoute, kind: TokenKin
 }
 
 export function identityOf ({ drives, clientId }: Context, kind: TokenKind): Identity {
-  const { userId, displayName, userPrincipalName } = drives.owner
-  return kind === 'app'
-    ? { application: { id: clientId, displayName: 'Sluice' } }
-    : { user: { id: userId, displayName, email: userPrincipalName } }
+  return kind === 'app' ? { application: { id: clientId, displayName: 'Sluice' } } : userIdentity(drives.owner)
+}
+
+export function userIdentity ({ userId, displayName, userPrincipalName }: Owner): Identity {
+  return { user: { id: userId, displayName, email: userPrincipalName } }
 }
 
 function unauthorized (message: string, challenge = CHALLENGE): GraphError {

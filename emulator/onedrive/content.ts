@@ -3,7 +3,7 @@ import type { Answer } from '../service.ts'
 import { type Call, factsOf } from './call.ts'
 import { checkPreconditions, isNamedBy } from './etags.ts'
 import { invalidRequest, nameAlreadyExists, notSupported } from './errors.ts'
-import { extensionOf } from './names.ts'
+import { extensionOf, identity } from './names.ts'
 import { openFolder, resolveFile, resolveTarget } from './resolve.ts'
 import { conflictInQuery, readConflict, receiveBody, storedAnswer, storeFile } from './store-file.ts'
 
@@ -19,7 +19,7 @@ export async function putContent (call: Call): Promise<Answer> {
   const body = await receiveBody(context, incoming)
   try {
     const folder = await openFolder(target, factsOf(call))
-    checkPreconditions(headers, folder.children.get(name.toLowerCase()), drive.flavour)
+    checkPreconditions(headers, folder.children.get(identity(name)), drive.flavour)
     const stored = await storeFile(context, { drive, folder, name, conflict }, body, factsOf(call))
     return await storedAnswer(context, drive, stored, now)
   } catch (error) {

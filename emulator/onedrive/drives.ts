@@ -59,6 +59,11 @@ export class Drives {
     return [...this.#byRole.values()]
   }
 
+  /** The user's drive that the folder holds already. */
+  static async kept (records: RecordStore): Promise<DriveIdentity | undefined> {
+    return (await records.load<DriveRecord>(DRIVES)).find(record => record.role === 'default')
+  }
+
   /** Reads what the folder holds and creates what it does not. */
   async open (driveId: string | undefined, facts: ItemFacts): Promise<void> {
     const known = await this.#records.load<DriveRecord>(DRIVES)
@@ -96,7 +101,7 @@ export class Drives {
 
   #wanted (known: readonly DriveRecord[], driveId: string | undefined): DriveRecord[] {
     const { flavour } = this
-    const main = known.find(record => record.role === 'default' && record.flavour === flavour && (driveId === undefined || record.id === driveId)) ??
+    const main = known.find(record => record.role === 'default') ??
       { id: driveId ?? newDriveId(flavour), type: flavour, flavour, role: 'default' as const }
     if (flavour === 'personal') return [main]
     const library = known.find(record => record.role === 'library') ??

@@ -3,9 +3,11 @@ import type { Clock } from '../../lib/clock.ts'
 import type { ContentStore } from '../content-store.ts'
 import type { FaultPlan } from '../faults.ts'
 import type { RecordStore } from '../record-store.ts'
+import { userIdentity } from './auth.ts'
 import { RequestBudget } from './budget.ts'
 import { CopyJobs } from './copy-jobs.ts'
 import { DownloadTickets } from './download-tickets.ts'
+import type { DriveIdentity } from './drive.ts'
 import { Drives, type Owner, type Place } from './drives.ts'
 import { type OneDriveInspector, StateInspector } from './inspector.ts'
 import { defaultQuirks, type Flavour, type OneDriveQuirks } from './quirks.ts'
@@ -22,7 +24,7 @@ const PLACE: Place = {
 }
 
 export interface OneDriveOptions {
-  /** `'business'` (OneDrive for Business and SharePoint libraries) unless given. */
+  /** `'business'` (OneDrive for Business and SharePoint libraries) unless given, or what the folder holds. */
   flavour?: Flavour
   /** Random unless given. */
   tenantId?: string
@@ -90,11 +92,12 @@ export interface OneDriveSurroundings {
 }
 
 export async function startOneDrive (options: OneDriveOptions, { contents, records, faults, clock, random }: OneDriveSurroundings): Promise<StartedOneDrive> {
-  const flavour = options.flavour ?? 'business'
+  const kept = await Drives.kept(records)
+  const flavour = options.flavour ?? kept?.flavour ?? 'business'
+  if (kept !== undefined) checkKept(options, kept)
   const quirks: OneDriveQuirks = { ...defaultQuirks(flavour), ...options.strict }
   const drives = new Drives(flavour, OWNER, PLACE, contents, records)
-  const { userId, userPrincipalName, displayName } = OWNER
-  await drives.open(options.driveId, { now: clock.now(), by: { user: { id: userId, displayName, email: userPrincipalName } } })
+  await drives.open(options.driveId, { now: clock.now(), by: userIdentity(OWNER) })
   const sessions = new Sessions(flavour, contents, records)
   await sessions.load()
   const service = new OneDriveService({
@@ -123,6 +126,16 @@ export async function startOneDrive (options: OneDriveOptions, { contents, recor
       service.listenAt(origin)
       return describeOneDrive(service, origin, clock)
     }
+  }
+}
+
+/** Another drive in the same folder would sweep out the bodies of the first. @throws {RangeError} */
+function checkKept ({ flavour, driveId }: OneDriveOptions, kept: DriveIdentity): void {
+  if (flavour !== undefined && flavour !== kept.flavour) {
+    throw new RangeError(`Cannot open the folder as flavour must be that of the drive in it, "${kept.flavour}": received "${flavour}"`)
+  }
+  if (driveId !== undefined && driveId !== kept.id) {
+    throw new RangeError(`Cannot open the folder as driveId must be that of the drive in it, "${kept.id}": received "${driveId}"`)
   }
 }
 

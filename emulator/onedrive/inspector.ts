@@ -1,11 +1,15 @@
 /** Looks at what is stored, and turns what no request can turn. */
+import { Readable } from 'node:stream'
 import type { Clock } from '../../lib/clock.ts'
+import { userIdentity } from './auth.ts'
 import type { Context } from './call.ts'
 import { endDeltaTokens } from './delta.ts'
 import type { Drive } from './drive.ts'
 import { cTagOf, eTagOf } from './etags.ts'
-import type { Hashes } from './hashes.ts'
+import { BodyHasher, type Hashes } from './hashes.ts'
 import { identity } from './names.ts'
+import { createFolders } from './resolve.ts'
+import { storeFile } from './store-file.ts'
 import { ancestorsOf, currentVersion, type Item, namesOf, sizeOf, subtree } from './tree.ts'
 
 export interface OneDriveItemInfo {
@@ -39,6 +43,8 @@ export interface OneDriveInspector {
   item (path: string, driveId?: string): OneDriveItemInfo | undefined
   /** The bytes of a file; undefined when there is none. */
   read (path: string, driveId?: string): AsyncIterable<Buffer> | undefined
+  /** Stores a file as the user would, without a request; folders on the way appear, and a file that is there gets a version. */
+  put (path: string, body: string | Buffer, driveId?: string): Promise<void>
   sessions (): OneDriveSessionInfo[]
   /** Bytes of all versions. */
   used (driveId?: string): number
@@ -80,6 +86,19 @@ export class StateInspector implements OneDriveInspector {
   read (path: string, driveId?: string): AsyncIterable<Buffer> | undefined {
     const item = find(this.#drive(driveId), path)
     return item?.kind === 'file' ? this.#context.contents.read(currentVersion(item).content) : undefined
+  }
+
+  async put (path: string, body: string | Buffer, driveId?: string): Promise<void> {
+    const drive = this.#drive(driveId)
+    const { contents, quirks, drives } = this.#context
+    const names = path.split('/').filter(part => part !== '')
+    const name = names.pop()
+    if (name === undefined) throw new RangeError('Cannot put a file without a name')
+    const facts = { now: this.#clock.now(), by: userIdentity(drives.owner) }
+    const folder = await createFolders(drive, drive.root, names, facts)
+    const hasher = BodyHasher.start(quirks.hashes)
+    const content = await contents.write(Readable.from([Buffer.from(body)]), [hasher])
+    await storeFile(this.#context, { drive, folder, name, conflict: 'replace' }, { content, hashes: hasher.hashes() }, facts)
   }
 
   sessions (): OneDriveSessionInfo[] {

@@ -3,7 +3,7 @@ import type { Answer } from '../service.ts'
 import { type Call, type Context, driveOf, factsOf, jsonAnswer, noContent } from './call.ts'
 import type { Drive, ItemChange } from './drive.ts'
 import { checkPreconditions, isNamedBy } from './etags.ts'
-import { invalidRequest, itemNotFound, notSupported } from './errors.ts'
+import { invalidRequest, itemNotFound, notSupported, preconditionFailed } from './errors.ts'
 import { type Json, objectIn, readJson, textIn } from './incoming.ts'
 import { itemContext } from './item-json.ts'
 import { monitorUrl } from './monitor.ts'
@@ -53,6 +53,7 @@ export async function permanentDelete (call: Call): Promise<Answer> {
 async function removeItem (call: Call, recycle: boolean): Promise<Answer> {
   const { drive, item } = await resolveItem(call)
   checkPreconditions(call.headers, item, drive.flavour)
+  if (call.headers['if-match'] !== undefined && call.context.quirks.deleteRefusesIfMatch) throw preconditionFailed()
   if (item.parent === undefined) throw invalidRequest('The root folder cannot be deleted.')
   await drive.remove(item, call.now, { recycle })
   return noContent()

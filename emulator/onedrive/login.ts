@@ -52,6 +52,7 @@ interface TokenRequest {
 
 /** `path` below the login prefix: `/{tenant}/oauth2/v2.0/token`. */
 export async function serveLogin (context: Context, incoming: Incoming, path: string): Promise<Answer> {
+  if (path === '/devicelogin') return deviceLogin(context, incoming)
   const [, tenant = '', action = ''] = /^\/([^/]+)\/oauth2\/v2\.0\/(\w+)$/.exec(path) ?? []
   const now = incoming.now()
   try {
@@ -164,6 +165,15 @@ function grantDeviceCode (request: TokenRequest): object {
     interval: DEVICE_POLL_INTERVAL,
     message: `To sign in, use a web browser to open the page ${page} and enter the code ${device.userCode} to authenticate.`
   }
+}
+
+/** Where the user types the code: `?code=` approves. */
+function deviceLogin ({ tokens }: Context, { head }: Incoming): Answer {
+  const code = new URLSearchParams(head.query).get('code')?.trim().toUpperCase()
+  const device = code === undefined ? undefined : tokens.pendingDevice(code)
+  if (device !== undefined) device.state = 'approved'
+  const said = device !== undefined ? '<p>You have signed in on your device.</p>' : '<form><label>Code <input name="code"></label> <button>Next</button></form>'
+  return { status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8' }, body: `<!DOCTYPE html>\n<title>Enter code</title>\n${said}\n` }
 }
 
 function jsonAnswer (body: object): Answer {

@@ -53,6 +53,12 @@ export interface OneDriveQuirks {
   sessionChangesETag: boolean
   /** SharePoint writes properties into Office, PDF and HTML files: size and hash are others than sent. `false`. */
   enrichUploads: false | 'at-once' | 'after-answer'
+  /** The file that an upload has made is told of without its hashes, which appear later. Off. */
+  lateHashes: boolean
+  /** The last fragment of a session is answered with 200 and no item, as seen on personal drives. Off. */
+  emptyFinalAnswer: boolean
+  /** DELETE with `If-Match` is a 412 even with the right tag, as was long reported. Off. */
+  deleteRefusesIfMatch: boolean
   /** An `Authorization` header on an upload, download or monitor URL: 401, or not looked at. `'refuse'`. */
   capabilityAuthorization: 'refuse' | 'ignore'
   /** A download URL dies after so many requests. Infinity. */
@@ -124,6 +130,9 @@ export function defaultQuirks (flavour: Flavour): OneDriveQuirks {
     oneSessionPerName: business,
     sessionChangesETag: false,
     enrichUploads: false,
+    lateHashes: false,
+    emptyFinalAnswer: false,
+    deleteRefusesIfMatch: false,
     capabilityAuthorization: 'refuse',
     downloadRequests: Infinity,
     downloadBytes: Infinity,

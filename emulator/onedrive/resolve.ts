@@ -3,6 +3,7 @@ import { type Call, driveOf, factsOf } from './call.ts'
 import type { Drive } from './drive.ts'
 import { invalidRequest, itemNotFound, nameAlreadyExists } from './errors.ts'
 import { checkName, checkPathLength, identity } from './names.ts'
+import { decodeLoosely } from './query.ts'
 import type { ItemAddress } from './route.ts'
 import { type FileItem, type Folder, type Item, type ItemFacts, namesOf } from './tree.ts'
 
@@ -88,7 +89,7 @@ function parentById (drive: Drive, id: string): Item | undefined {
 
 function pathNames (path: string): string[] {
   const colon = path.indexOf(':')
-  return decodeURIComponent(path.slice(colon + 1)).split('/').filter(name => name !== '')
+  return decodeLoosely(path.slice(colon + 1)).split('/').filter(name => name !== '')
 }
 
 async function resolveBase (call: Call, drive: Drive): Promise<Item> {
@@ -130,7 +131,7 @@ function descendAsFar (base: Item, names: readonly string[]): { folder: Folder, 
   return { folder, missing: [] }
 }
 
-async function createFolders (drive: Drive, from: Folder, names: readonly string[], facts: ItemFacts): Promise<Folder> {
+export async function createFolders (drive: Drive, from: Folder, names: readonly string[], facts: ItemFacts): Promise<Folder> {
   let folder = from
   for (const name of names) {
     const existing = folder.children.get(identity(name)) // another request may have been faster

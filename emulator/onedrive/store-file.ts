@@ -6,6 +6,7 @@ import { errorForStatus, invalidRequest, nameAlreadyExists, quotaLimitReached } 
 import { BodyHasher, hashContent } from './hashes.ts'
 import type { Incoming } from './incoming.ts'
 import { itemContext, itemJson } from './item-json.ts'
+import { mimeTypeOf } from './mime.ts'
 import { extensionOf, freeName, identity } from './names.ts'
 import type { ConflictBehavior } from './sessions.ts'
 import { type Body, currentVersion, type FileItem, type Folder, type Item, type ItemFacts } from './tree.ts'
@@ -68,7 +69,8 @@ export async function storedAnswer (context: Context, drive: Drive, { file, crea
   const enriched = enrichUploads !== false && ENRICHED.has(extensionOf(file.name))
   if (enriched && enrichUploads === 'at-once') await enrich(context, drive, file, now)
   const item = itemJson(context, drive, file, { now, downloadUrl: true, parentPath: true })
-  const answer = jsonAnswer({ '@odata.context': itemContext(context, drive), ...item }, created ? 201 : 200)
+  const late = context.quirks.lateHashes ? { file: { mimeType: mimeTypeOf(file.name), hashes: {} } } : {}
+  const answer = jsonAnswer({ '@odata.context': itemContext(context, drive), ...item, ...late }, created ? 201 : 200)
   if (enriched && enrichUploads === 'after-answer') await enrich(context, drive, file, now)
   return answer
 }

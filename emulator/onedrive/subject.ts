@@ -29,7 +29,7 @@ export function subjectOf (head: RequestHead): Subject {
   const { area, rest } = placeOf(head.path)
   switch (area) {
     case 'graph': return graphSubject(head, rest)
-    case 'login': return { operation: rest.endsWith('/devicecode') ? 'DeviceCode' : 'Token' }
+    case 'login': return { operation: rest === '/devicelogin' ? 'DeviceLogin' : rest.endsWith('/devicecode') ? 'DeviceCode' : 'Token' }
     case 'up': return { operation: UPLOAD_OPERATIONS[head.method] ?? 'UnknownOperation', key: readSessionName(head.path, head.query) }
     case 'down': return { operation: 'DownloadContent', key: readTicket(head.query)?.itemId }
     case 'monitor': return { operation: 'GetMonitor' }

@@ -72,6 +72,7 @@ async function commitDeferred (context: Context, incoming: Incoming, session: Se
 async function complete (context: Context, session: Session, now: number): Promise<Answer> {
   const placement = ownPlacement(context, session)
   const answer = await storedAnswer(context, placement.drive, await commitSession(context, session, placement, now), now)
+  if (context.quirks.emptyFinalAnswer) return { ...answer, status: 200, body: '{}' }
   if (context.drives.flavour === 'personal' || typeof answer.body !== 'string') return answer
   return { ...answer, body: answer.body.replace('"@microsoft.graph.downloadUrl"', '"@content.downloadUrl"') } // so SharePoint spells it here
 }

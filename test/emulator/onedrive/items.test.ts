@@ -179,6 +179,9 @@ t.test('delete and permanentDelete', async t => {
   t.equal((await client.graph('POST', '/me/drive/root:/d:/permanentDelete')).status, 204)
   t.match((await client.get('/me/drive')).json, { quota: { deleted: 11 } })
   t.equal(outcome(await client.graph('DELETE', '/me/drive/root')), '400 invalidRequest')
+  client.oneDrive.quirks.deleteRefusesIfMatch = true
+  const { json: { eTag } } = await client.put('/e', 'x')
+  t.equal(outcome(await client.graph('DELETE', '/me/drive/root:/e', { headers: { 'if-match': String(eTag) } })), '412 resourceModified')
   const personal = await startGraph(t, { flavour: 'personal' })
   await personal.put('/d', 'x')
   t.equal(outcome(await personal.graph('POST', '/me/drive/root:/d:/permanentDelete')), '501 notSupported')
@@ -215,6 +218,17 @@ t.test('quota: 507, and the states of a drive', async t => {
   await client.put('/b', Buffer.alloc(51))
   t.equal(await state(), 'exceeded')
   t.equal(client.oneDrive.state.blobs, 3)
+})
+
+t.test('a test may store files without requests', async t => {
+  const client = await startGraph(t)
+  const { state } = client.oneDrive
+  await state.put('/new/dir/a.txt', 'hello')
+  await state.put('/NEW/dir/A.txt', Buffer.from('hello world'))
+  t.match(state.items().map(item => [item.path, item.size, item.versions?.length]), [['/new', 11, undefined], ['/new/dir', 11, undefined], ['/new/dir/a.txt', 11, 2]])
+  t.equal((await client.download('/new/dir/a.txt')).text, 'hello world')
+  await t.rejects(state.put('/', 'x'), RangeError)
+  t.equal(client.emulator.requests.count('PutContent'), 0)
 })
 
 t.test('errors carry ids, in the headers and in the body', async t => {

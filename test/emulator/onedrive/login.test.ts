@@ -94,6 +94,15 @@ t.test('device codes: pending, approved, declined, expired', async t => {
   t.equal((await poll(polite.json['device_code'])).status, 200)
 })
 
+t.test('a device code is approved on a page as well', async t => {
+  const client = await startGraph(t)
+  const { json } = await form(client, 'devicecode', { client_id: client.oneDrive.clientId, scope: 'Files.Read' })
+  const page = json['verification_uri'] as string
+  t.match((await client.send('GET', page)).text, /<input name="code">/)
+  t.match((await client.send('GET', `${page}?code=${String(json['user_code']).toLowerCase()}`)).text, /You have signed in/)
+  t.throws(() => client.oneDrive.declineDevice(), RangeError)
+})
+
 t.test('revoked tokens and claims challenges', async t => {
   const client = await startGraph(t)
   client.oneDrive.revokeTokens()

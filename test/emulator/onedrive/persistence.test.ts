@@ -101,6 +101,14 @@ t.test('numbers of personal items are not given twice', async t => {
   t.same([first, second], ['00000000000000AB!103', '00000000000000AB!104'])
 })
 
+t.test('a folder keeps one drive, and its flavour', async t => {
+  const folder = userFolder(t)
+  await run(folder, async client => client.put('/a', 'x'), { flavour: 'personal', driveId: '00000000000000ab' })
+  await t.rejects(startEmulator({ folder, oneDrive: { flavour: 'business' } }), /flavour must be that of the drive in it, "personal": received "business"/)
+  await t.rejects(startEmulator({ folder, oneDrive: { driveId: '00000000000000cd' } }), /driveId must be that of the drive in it/)
+  await run(folder, async client => t.same([client.oneDrive.flavour, client.oneDrive.state.item('/a')?.size], ['personal', 1]))
+})
+
 t.test('the emulator says how to reach it', async t => {
   const emulator = await startEmulator({ oneDrive: { clientSecret: 'a secret', tenantId: 'tenant', clientId: 'client' } })
   t.teardown(() => emulator.close())

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { KiB, MiB } from '../../../lib/bytes/sizes.ts'
 import { quickXorBase64 } from '../../../lib/digest/quick-xor.ts'
-import { type GraphClient, outcome, type Reply, SetClock, startGraph } from './client.ts'
+import { type GraphClient, type Json, outcome, type Reply, SetClock, startGraph } from './client.ts'
 
 const UNIT = 320 * KiB
 const MINUTE = 60_000
@@ -321,6 +321,16 @@ t.test('507 with the last fragment: nothing of it is kept, and the session stays
   t.same(ranges(await client.send('GET', url)), [`${UNIT}-`])
   client.oneDrive.quirks.quota = MiB
   t.equal((await client.fragment(url, Buffer.alloc(10), UNIT, UNIT + 10)).status, 201)
+})
+
+t.test('the last answer may have no item, or an item without its hashes', async t => {
+  const client = await startGraph(t, { strict: { emptyFinalAnswer: true, lateHashes: true } })
+  t.match(await client.fragment(await client.session('/a'), Buffer.from('x'), 0, 1), { status: 200, text: '{}' })
+  t.equal(client.oneDrive.state.item('/a')?.size, 1)
+  client.oneDrive.quirks.emptyFinalAnswer = false
+  const { json } = await client.fragment(await client.session('/b'), Buffer.from('x'), 0, 1)
+  t.same((json['file'] as Json)['hashes'], {})
+  t.match((await client.get('/me/drive/root:/b')).json, { file: { hashes: { quickXorHash: String } } })
 })
 
 t.test('a session carries the times of the file, and on personal drives its description', async t => {
