@@ -7,6 +7,7 @@ import type { Drive } from './drive.ts'
 import { eTagOf } from './etags.ts'
 import { errorForStatus, GraphError, itemNotFound, unauthenticated } from './errors.ts'
 import type { Incoming } from './incoming.ts'
+import { isInfected } from './item-json.ts'
 import { mimeTypeOf } from './mime.ts'
 import type { Flavour } from './quirks.ts'
 import { currentVersion, type FileItem, type Version } from './tree.ts'
@@ -30,6 +31,7 @@ export async function serveDownload (context: Context, incoming: Incoming): Prom
   const ticket = context.tickets.open(head.query, incoming.now())
   if (ticket === undefined) throw expired(context)
   const download = findFile(context, ticket)
+  if (isInfected(context, download.file)) throw infected()
   const span = requestedSpan(context, ticket, head.headers['range'], download)
   context.tickets.count(ticket, 1, 0)
   return answer(context, ticket, download, span)
@@ -68,6 +70,10 @@ function findFile ({ drives }: Context, ticket: Ticket): Download {
 function expired ({ quirks }: Context): GraphError {
   const status = quirks.expiredDownload
   return status === 401 ? unauthenticated('The caller is not authenticated.', 'expiredToken') : errorForStatus(status, status === 410 ? 'itemNotFound' : undefined)
+}
+
+function infected (): GraphError {
+  return new GraphError(403, 'malwareDetected', 'Malware detected', { headers: { 'X-Virus-Infected': 'EICAR_Test_File' } })
 }
 
 function requestedSpan ({ quirks }: Context, ticket: Ticket, range: string | undefined, { drive, version }: Download): Span | undefined {

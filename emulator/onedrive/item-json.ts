@@ -33,6 +33,7 @@ export function itemJson (context: Context, drive: Drive, item: Item, view: Item
     ...(item.description === undefined ? {} : { description: item.description }),
     ...(item.parent === undefined ? {} : { parentReference: parentReference(context, drive, item.parent, view.parentPath) }),
     ...(item.kind === 'file' ? { file: fileFacet(item) } : { folder: { childCount: item.children.size } }),
+    ...(item.kind === 'file' && isInfected(context, item) ? { malware: { description: 'EICAR_Test_File' } } : {}),
     fileSystemInfo: {
       createdDateTime: formatTime(item.times.created, flavour),
       lastModifiedDateTime: formatTime(item.times.modified, flavour)
@@ -59,6 +60,10 @@ export function itemContext (context: Context, drive: Drive, what = 'items/$enti
 /** Personal drives spell their id in capitals here, when told to be as careless as some are. */
 export function shownDriveId ({ quirks }: Context, drive: Drive): string {
   return quirks.mixedDriveIds && drive.flavour === 'personal' ? drive.id.toUpperCase().replace(/^0+/, '') : drive.id
+}
+
+export function isInfected ({ quirks }: Context, { name }: FileItem): boolean {
+  return quirks.infected !== undefined && name.search(quirks.infected) !== -1
 }
 
 function fileFacet (file: FileItem): object {

@@ -67,6 +67,8 @@ export interface OneDriveQuirks {
   downloadBytes: number
   /** Status of a dead download URL. 401. */
   expiredDownload: 401 | 403 | 404 | 410
+  /** Files with such names have the `malware` facet, and their download is a 403. None. */
+  infected: RegExp | undefined
   /** `Range` on files is served, or ignored with a 200. `'serve'`. */
   ranges: 'serve' | 'ignore'
   /** The same for versions, where it was reported ignored. `'ignore'`. */
@@ -137,6 +139,7 @@ export function defaultQuirks (flavour: Flavour): OneDriveQuirks {
     downloadRequests: Infinity,
     downloadBytes: Infinity,
     expiredDownload: 401,
+    infected: undefined,
     ranges: 'serve',
     versionRanges: 'ignore',
     copyPolls: 1,

@@ -24,7 +24,7 @@ t.test('a simple upload creates, replaces, fails and renames', async t => {
 t.test('a simple upload has a limit, known or found out', async t => {
   const client = await startGraph(t, { strict: { smallUploadLimit: 1000 } })
   t.equal((await client.put('/a', Buffer.alloc(1000))).status, 201)
-  t.equal(outcome(await client.put('/b', Buffer.alloc(1001))), '413 maxFileSizeExceeded')
+  t.equal(outcome(await client.put('/b', Buffer.alloc(1001))), '413 invalidRequest/maxFileSizeExceeded')
   t.equal((await client.graph('PUT', '/me/drive/root:/b:/content', { body: Readable.from([Buffer.alloc(600), Buffer.alloc(600)]) })).status, 413)
   t.same([client.oneDrive.state.items().length, client.oneDrive.state.blobs], [1, 1])
 })
@@ -129,6 +129,14 @@ t.test('a download serves what the file is now', async t => {
   t.match(await client.send('GET', url), { text: 'newer', headers: { etag: /,2"$/ } })
   await client.graph('DELETE', '/me/drive/root:/a')
   t.equal(outcome(await client.send('GET', url)), '404 itemNotFound')
+})
+
+t.test('a file with malware says so, and is not given out', async t => {
+  const client = await startGraph(t, { strict: { infected: /^eicar/ } })
+  t.match((await client.put('/eicar.com', 'x')).json, { malware: { description: String } })
+  const refused = await client.download('/eicar.com')
+  t.match([outcome(refused), refused.headers['x-virus-infected']], ['403 malwareDetected', String])
+  t.equal((await client.put('/clean', 'x')).json['malware'], undefined)
 })
 
 t.test('conversion is refused as far as it can be', async t => {
