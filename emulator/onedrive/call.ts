@@ -13,7 +13,7 @@ import type { OneDriveQuirks } from './quirks.ts'
 import type { GraphRoute } from './route.ts'
 import type { Sessions } from './sessions.ts'
 import type { Tokens } from './tokens.ts'
-import type { Identity, ItemFacts } from './tree.ts'
+import type { Identity, Item, ItemFacts } from './tree.ts'
 
 /** What all operations stand on. */
 export interface Context {
@@ -32,6 +32,8 @@ export interface Context {
   readonly tickets: DownloadTickets
   readonly jobs: CopyJobs
   readonly budget: RequestBudget
+  /** How often each item was looked up. */
+  readonly lookups: WeakMap<Item, number>
   /** For the parts of a batch, which the server under us does not see. */
   readonly faults: FaultPlan
   readonly random: () => number

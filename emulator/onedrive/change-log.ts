@@ -45,10 +45,6 @@ export class ChangeLog {
     return this.#entries[this.#indexAfter(entry => entry.time > time) - 1]?.sequence ?? 0
   }
 
-  timeOf (sequence: number): number {
-    return this.#entries[this.#indexAfter(entry => entry.sequence >= sequence)]?.time ?? 0
-  }
-
   #indexAfter (holds: (entry: Change) => boolean): number {
     let low = 0
     let high = this.#entries.length

@@ -21,8 +21,8 @@ export async function changeObject (context: Context, head: RequestHead, now: nu
   const { drive, file } = found
   const { contents, quirks } = context
   const content = contents.fill(currentVersion(file).content.size, CHANGED_BYTE)
-  const { hashes } = { hashes: (await hashContent(contents, content, quirks.hashes)).hashes() }
-  await drive.addVersion(file, { content, hashes }, { now, by: file.modifiedBy })
+  const hasher = await hashContent(contents, content, quirks.hashes)
+  await drive.addVersion(file, { content, hashes: hasher.hashes() }, { now, by: file.modifiedBy })
 }
 
 function find (context: Context, head: RequestHead): { drive: Drive, file: FileItem } | undefined {

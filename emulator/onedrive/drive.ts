@@ -69,16 +69,8 @@ export class Drive {
     return this.#recycled
   }
 
-  get itemCount (): number {
-    return this.#items.size
-  }
-
   get (id: string): Item | undefined {
     return this.#items.get(id)
-  }
-
-  items (): Iterable<Item> {
-    return this.#items.values()
   }
 
   /** Creates the root of a drive that is new. */

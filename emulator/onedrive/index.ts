@@ -114,6 +114,7 @@ export async function startOneDrive (options: OneDriveOptions, { contents, recor
     tickets: new DownloadTickets(quirks),
     jobs: new CopyJobs(quirks),
     budget: new RequestBudget(quirks),
+    lookups: new WeakMap(),
     faults,
     random,
     deltaGeneration: 0,

@@ -14,8 +14,6 @@ import { readTimes } from './times.ts'
 import { currentVersion, type FileItem, type Folder, isWithin, type Item, namesOf } from './tree.ts'
 import { viewItem } from './view.ts'
 
-const lookups = new WeakMap<Item, number>()
-
 export async function getItem (call: Call): Promise<Answer> {
   const { context, headers } = call
   const { drive, item } = await resolveItem(call)
@@ -60,7 +58,7 @@ async function removeItem (call: Call, recycle: boolean): Promise<Answer> {
 }
 
 /** What was just created may be unknown for a while to whoever looks. */
-function hideNewItem ({ quirks }: Context, item: Item): void {
+function hideNewItem ({ quirks, lookups }: Context, item: Item): void {
   const seen = lookups.get(item) ?? 0
   lookups.set(item, seen + 1)
   if (seen < quirks.notFoundAfterCreate) throw itemNotFound()
