@@ -1,5 +1,7 @@
 /** Native Node streams for cloud storage: the table of contents. */
 export * from './r2/index.ts'
+export * from './onedrive/index.ts'
+export * from './azure-files/index.ts'
 export * from './transforms.ts'
 export { ByteBudget } from '../lib/bytes/byte-budget.ts'
 export * from '../lib/errors.ts'

@@ -4,6 +4,7 @@ export { alignedChunker, AlignedChunker, FRAGMENT_MULTIPLE, type AlignedChunkerO
 export { digest, DigestTransform, type DigestOptions, type Digests } from './digest.ts'
 export { recordingTee, RecordingTee, type RecordingTeeOptions, type StoredContent } from './recording-tee.ts'
 export { meter, Meter, type MeterOptions, type Progress } from './meter.ts'
+export { spool, Spool, type SpoolOptions, type SpoolStreamOptions } from './spool.ts'
 export { throttle, Throttle, type ThrottleOptions } from './throttle.ts'
 
 export type { DigestAlgorithm } from '../lib/digest/digest.ts'

@@ -1,6 +1,7 @@
 /** The ways to prove who is asking, each of which changes a request on its way out. */
 import type { Clock } from '../../lib/clock.ts'
 import { AuthenticationError, ConfigurationError } from '../../lib/errors.ts'
+import type { TokenCredential } from '../../lib/http/token-credential.ts'
 import { Secret } from '../../lib/secret.ts'
 import { sharedKeyAuthorization } from './auth.ts'
 import type { SignableRequest } from './auth.ts'
@@ -8,10 +9,7 @@ import type { SignableRequest } from './auth.ts'
 /** A value, or where to get it anew: asked for each attempt, so that a rotated key or token is used at once. */
 export type Provided = string | (() => string | Promise<string>)
 
-/** The shape of `@azure/identity`'s credentials. */
-export interface TokenCredential {
-  getToken (scopes: string | string[], options?: object): Promise<{ token: string, expiresOnTimestamp: number } | null>
-}
+export type { TokenCredential } from '../../lib/http/token-credential.ts'
 
 /** What a request gets: more headers, or more query. */
 export interface Proof {

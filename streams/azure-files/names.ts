@@ -2,6 +2,9 @@
 import { MiB, TiB, formatSize } from '../../lib/bytes/sizes.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
 
+/** Every segment encoded once as UTF-8, with only the unreserved characters of RFC 3986 left: what is sent is what is signed. */
+export { encodePath, encodeStrict } from '../../lib/http/percent-encoding.ts'
+
 /** Wire: https://learn.microsoft.com/rest/api/storageservices/put-range */
 export const MAX_RANGE_BYTES = 4 * MiB
 /** Wire: https://learn.microsoft.com/rest/api/storageservices/create-file */
@@ -77,15 +80,6 @@ function whatIsWrong (path: string): string | undefined {
     if (forbidden !== null) return `it holds the forbidden character ${JSON.stringify(forbidden[0])}`
   }
   return undefined
-}
-
-/** Every segment encoded once as UTF-8, with only the unreserved characters of RFC 3986 left: what is sent is what is signed. */
-export function encodePath (path: string): string {
-  return encodeStrict(path).replaceAll('%2F', '/')
-}
-
-export function encodeStrict (text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** `dir` and `name` of a path. */

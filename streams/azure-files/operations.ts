@@ -1,11 +1,13 @@
 /** The operations of Azure Files by name, with what spans and log lines call them. Span names: specification 7.1. */
 import type { OperationDescription } from '../../lib/http/call.ts'
+import { operationNames } from '../../lib/http/operation-names.ts'
+import type { OperationWords } from '../../lib/http/operation-names.ts'
 import type { Timeouts } from '../../lib/http/exchange.ts'
 
-type Words = Omit<OperationDescription, 'name' | 'span'>
+const named = operationNames('azure_files')
 
-function describe (name: string, span: string, words: Words): OperationDescription {
-  return { name, span: `azure_files.${span}`, ...words }
+function describe (name: string, span: string, words: OperationWords): OperationDescription {
+  return named(name, words, span)
 }
 
 export const CreateFile = describe('CreateFile', 'create', { begin: 'Creating file', end: 'File created', missing: 'Parent not found for file', failed: 'Failed to create file' })

@@ -4,6 +4,10 @@ import type { HttpResponse, Operation } from '../../lib/http/call.ts'
 import type { XmlDocument } from '../../lib/xml/xml.ts'
 import type { ShareRef, Target } from './names.ts'
 import { MAX_XML_BYTES, parseXml } from './xml.ts'
+import { normalizeEtag, readDate } from '../../lib/http/answers.ts'
+
+export type { Page } from '../../lib/flow/page-walk.ts'
+export { normalizeEtag, quote, readDate } from '../../lib/http/answers.ts'
 
 export type ResourceKind = 'account' | 'share' | 'directory' | 'file'
 
@@ -68,25 +72,4 @@ export async function readXml (response: HttpResponse, expectedRoot: string, act
     throw new StorageError(`Cannot ${action}: the answer is <${document.root}>, wanted <${expectedRoot}>`, { code: 'MalformedAnswer', operation })
   }
   return document
-}
-
-/** A path for messages. */
-export function quote (path: string): string {
-  return JSON.stringify(path)
-}
-
-/** An etag as it is compared: with its quotes, whether or not the service wrote them. */
-export function normalizeEtag (etag: string): string {
-  return etag === '' || etag.startsWith('"') || etag.startsWith('W/') || etag === '*' ? etag : `"${etag}"`
-}
-
-export function readDate (text: string | undefined): Date | undefined {
-  const time = Date.parse(text ?? '')
-  return Number.isNaN(time) ? undefined : new Date(time)
-}
-
-export interface Page<Entry, Cursor> {
-  entries: Entry[]
-  /** Where the next page starts; undefined on the last one. */
-  next: Cursor | undefined
 }

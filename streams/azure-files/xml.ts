@@ -1,14 +1,14 @@
 /** XML of Azure Files: listings with a byte order mark, records in one level, names that may be percent-encoded. */
 import { StorageError } from '../../lib/errors.ts'
 import { createXmlReader, elements } from '../../lib/xml/xml.ts'
+import type { XmlRecord } from '../../lib/xml/xml.ts'
+
+export type { XmlRecord } from '../../lib/xml/xml.ts'
 
 /** A page of 5,000 entries with names of 255 characters, encoded, stays below this. */
 export const MAX_XML_BYTES = 16 * 1024 * 1024
 
-/** A flat element: text by element name, the elements of `Properties` among them. */
-export type XmlRecord = Record<string, string>
-
-export const parseXml = createXmlReader(['EnumerationResults.Entries', 'EnumerationResults.Shares', 'Ranges.Range', 'Ranges.ClearRange'])
+export const parseXml = createXmlReader({ EnumerationResults: ['Entries', 'Shares'], Ranges: ['Range', 'ClearRange'] })
 
 export interface Entry {
   /** `File`, `Directory` or `Share`. */

@@ -1,20 +1,10 @@
 /** Access tokens: where they come from, how long they are kept, and one renewal at a time for all requests. */
 import type { Clock } from '../../lib/clock.ts'
 import { AuthenticationError } from '../../lib/errors.ts'
+import type { AccessToken, TokenCredential } from '../../lib/http/token-credential.ts'
 import { Secret } from '../../lib/secret.ts'
 
-/** The shape of `@azure/core-auth`: any credential of `@azure/identity` fits, and so does one of your own. */
-export interface TokenCredential {
-  getToken (scopes: string | string[], options?: { claims?: string, enableCae?: boolean, abortSignal?: AbortSignal }): Promise<AccessToken | null>
-}
-
-export interface AccessToken {
-  token: string
-  /** Milliseconds since the epoch. */
-  expiresOnTimestamp: number
-  /** When a new one should be asked for. */
-  refreshAfterTimestamp?: number
-}
+export type { AccessToken, TokenCredential } from '../../lib/http/token-credential.ts'
 
 /** What a token is asked for with. */
 export interface TokenRequest {

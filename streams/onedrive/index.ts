@@ -2,7 +2,7 @@
 export { OneDrive } from './client.ts'
 export type { OneDriveFile } from './client.ts'
 export type { DriveRef, ItemRef } from './addressing.ts'
-export type { AccessToken, AccessTokenProvider, TokenCredential as OneDriveTokenCredential, TokenRequest } from './auth.ts'
+export type { AccessToken, AccessTokenProvider, TokenCredential, TokenRequest } from './auth.ts'
 export type { DeviceCodePrompt } from './auth-flows.ts'
 export type { BatchOptions, BatchResult } from './batch.ts'
 export type { AuthWay, OneDriveAuthOptions, OneDriveConfig, OneDriveOptions } from './config.ts'

@@ -1,18 +1,7 @@
 /** The operations of OneDrive by name, with what spans and log lines call them. */
-import type { OperationDescription } from '../../lib/http/call.ts'
+import { operationNames } from '../../lib/http/operation-names.ts'
 
-interface Words {
-  begin: string
-  end: string
-  missing: string
-  failed: string
-  /** A piece of a larger operation, logged at debug level. */
-  piece?: boolean
-}
-
-function describe (name: string, words: Words): OperationDescription {
-  return { name, span: `onedrive.${name.replace(/\B[A-Z]/g, letter => `_${letter}`).toLowerCase()}`, ...words }
-}
+const describe = operationNames('onedrive')
 
 export const GetItem = describe('GetItem', { begin: 'Reading item', end: 'Item read', missing: 'Item not found', failed: 'Failed to read item' })
 export const ListChildren = describe('ListChildren', { begin: 'Listing children', end: 'Children listed', missing: 'Folder not found for listing', failed: 'Failed to list children', piece: true })

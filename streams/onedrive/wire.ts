@@ -8,6 +8,9 @@ import { readItem } from './item.ts'
 import type { OneDriveItem } from './item.ts'
 import { listOf, objectOf, parseObject, textOf } from './json.ts'
 import type { JsonObject } from './json.ts'
+import type { Page } from '../../lib/flow/page-walk.ts'
+
+export type { Page } from '../../lib/flow/page-walk.ts'
 
 /**
  * Where a request goes: a path of Graph below the endpoint, escaped, with its query; or a link that the service gave, used
@@ -62,12 +65,6 @@ export function itemOf (json: JsonObject | undefined, path?: string): OneDriveIt
 
 export function malformed (action: string, reason: string): StorageError {
   return new StorageError(`Cannot ${action}: ${reason}`, { code: 'MalformedAnswer' })
-}
-
-export interface Page<Entry, Cursor> {
-  entries: Entry[]
-  /** Where the next page starts; undefined on the last one. */
-  next: Cursor | undefined
 }
 
 /** A page ends the listing only by having no next link: it may be short or empty before the end. */

@@ -4,6 +4,10 @@
  *   and https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  */
 import { createHash, createHmac } from 'node:crypto'
+import { encodeStrict } from '../../lib/http/percent-encoding.ts'
+
+/** R2 refuses signatures over anything laxer. */
+export { encodePath, encodeStrict } from '../../lib/http/percent-encoding.ts'
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256'
 /** R2 has no regions: https://developers.cloudflare.com/r2/api/s3/api/ */
@@ -51,37 +55,6 @@ export interface Signed {
   canonicalRequest: string
   stringToSign: string
   signature: string
-}
-
-const PLAIN = /^[A-Za-z0-9\-._~]*$/
-const PLAIN_PATH = /^[A-Za-z0-9\-._~/]*$/
-const LEFT_BY_ENCODE_URI_COMPONENT = /[!'()*]/g
-
-function percentEncode (character: string): string {
-  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
-}
-
-/**
- * Percent-encodes all but the unreserved characters of RFC 3986. R2 refuses signatures over anything laxer.
- * @throws {RangeError} for half a surrogate pair, which has no UTF-8.
- */
-export function encodeStrict (text: string): string {
-  if (PLAIN.test(text)) return text
-  return encodeUtf8(text).replace(LEFT_BY_ENCODE_URI_COMPONENT, percentEncode)
-}
-
-function encodeUtf8 (text: string): string {
-  try {
-    return encodeURIComponent(text)
-  } catch (cause) {
-    throw new RangeError(`Cannot send ${JSON.stringify(text)} as it holds half a surrogate pair`, { cause })
-  }
-}
-
-/** The same for a key in a path, where `/` stays. */
-export function encodePath (path: string): string {
-  if (PLAIN_PATH.test(path)) return path
-  return encodeStrict(path).replaceAll('%2F', '/')
 }
 
 /** Encoded, sorted, joined: sent on the wire in this very form. A parameter without a value is `name=`. */

@@ -1,18 +1,7 @@
 /** The operations of R2 by name, with what spans and log lines call them. */
-import type { OperationDescription } from '../../lib/http/call.ts'
+import { operationNames } from '../../lib/http/operation-names.ts'
 
-interface Words {
-  begin: string
-  end: string
-  missing: string
-  failed: string
-  /** A piece of a larger operation, logged at debug level. */
-  piece?: boolean
-}
-
-function describe (name: string, words: Words): OperationDescription {
-  return { name, span: `r2.${name.replace(/\B[A-Z]/g, letter => `_${letter}`).toLowerCase()}`, ...words }
-}
+const describe = operationNames('r2')
 
 export const PutObject = describe('PutObject', { begin: 'Uploading object', end: 'Object uploaded', missing: 'Bucket not found for upload', failed: 'Failed to upload object' })
 export const GetObject = describe('GetObject', { begin: 'Downloading object', end: 'Object downloaded', missing: 'Object not found for download', failed: 'Failed to download object' })

@@ -6,6 +6,9 @@ import { toStorageError } from './errors.ts'
 import { MAX_XML_BYTES, parseXml } from './xml.ts'
 import type { XmlDocument } from './xml.ts'
 
+export type { Page } from '../../lib/flow/page-walk.ts'
+export { normalizeEtag, quote, readDate } from '../../lib/http/answers.ts'
+
 /** One request to R2, ready to be signed and sent as often as needed. */
 export interface R2Operation<T> extends Operation<T> {
   bucket?: string
@@ -58,27 +61,6 @@ export async function readXml (response: HttpResponse, expectedRoot: string, act
 
 export function sha256Hex (bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
-}
-
-/** A key for messages. */
-export function quote (key: string): string {
-  return JSON.stringify(key)
-}
-
-/** An etag as it is compared: with its quotes, whether or not the service wrote them. */
-export function normalizeEtag (etag: string): string {
-  return etag === '' || etag.startsWith('"') || etag.startsWith('W/') || etag === '*' ? etag : `"${etag}"`
-}
-
-export function readDate (text: string | undefined): Date | undefined {
-  const time = Date.parse(text ?? '')
-  return Number.isNaN(time) ? undefined : new Date(time)
-}
-
-export interface Page<Entry, Cursor> {
-  entries: Entry[]
-  /** Where the next page starts; undefined on the last one. */
-  next: Cursor | undefined
 }
 
 /** Keys are percent-encoded when the answer says so, and only then. */

@@ -48,7 +48,7 @@ t.test('elements() decodes the entities of XML and no others', async t => {
   t.strictSame([...elements('<a>&#x41;&#66;&amp;lt;&nbsp;</a><b/><c x="1" />')], [
     { name: 'a', attributes: '', text: 'AB&lt;&nbsp;' }, { name: 'b', attributes: '', text: '' }, { name: 'c', attributes: 'x="1"', text: '' }
   ])
-  t.same(createXmlReader([])('<a><b>1</b></a>').values, { b: '1' })
+  t.same(createXmlReader({})('<a><b>1</b></a>').values, { b: '1' })
 })
 
 t.test('readEntries() reads a page of 5,000 in a moment', async t => {
