@@ -65,7 +65,7 @@ export class RecordingTee extends Transform {
     this.#inFlight
       .catch(() => undefined) // already reported by _transform or _flush
       .then(() => this.#discard()) // only now: a write in flight would come after the discard
-      .then(() => done(error))
+      .then(() => done(error), () => done(error)) // a clean-up that fails does not replace the first error
   }
 
   async #record (chunk: Buffer): Promise<void> {

@@ -211,6 +211,9 @@ function readEnvironment (env: Record<string, string | undefined>): OneDriveOpti
   if (tenantId !== undefined) options.tenantId = tenantId
   if (clientId !== undefined) options.clientId = clientId
   if (clientSecret !== undefined) options.clientSecret = clientSecret
+  const { endpoint, authorityHost } = { endpoint: value('ONEDRIVE_ENDPOINT'), authorityHost: value('AZURE_AUTHORITY_HOST') }
+  if (endpoint !== undefined) options.endpoint = endpoint
+  if (authorityHost !== undefined) options.authorityHost = authorityHost
   const driveId = value('ONEDRIVE_DEFAULT_DRIVE_ID')
   if (driveId !== undefined) options.drive = { driveId }
   const fragmentSize = value('ONEDRIVE_CHUNK_SIZE')

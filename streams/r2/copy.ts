@@ -12,7 +12,7 @@ import { R2Upload } from './upload.ts'
 import { quote } from './wire.ts'
 import { uploadPartCopy } from './wire-multipart.ts'
 import type { UploadTarget } from './wire-multipart.ts'
-import { copyObject, headObject } from './wire-objects.ts'
+import { copyObject, directiveOf, headObject } from './wire-objects.ts'
 import type { CopyOptions, CopyResult, R2ObjectInfo, Target } from './wire-objects.ts'
 
 /** The limit of S3's CopyObject; R2 states none of its own. */
@@ -86,7 +86,7 @@ async function assertUnchanged (connection: R2Connection, from: Target, { etag }
 
 /** What CopyObject does by itself. */
 function headersOfCopy (info: R2ObjectInfo, options: ServerCopyOptions): ObjectHeaders {
-  switch (options.metadataDirective) {
+  switch (directiveOf(options)) {
     case 'REPLACE': return options
     case 'MERGE': return { ...carried(info), ...options, metadata: { ...info.metadata, ...options.metadata } }
     default: return { ...carried(info), metadata: info.metadata, ...(options.storageClass === undefined ? {} : { storageClass: options.storageClass }) }

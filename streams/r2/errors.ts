@@ -49,8 +49,10 @@ const CLASS_BY_STATUS: Record<number, ErrorClass> = {
 /** Codes that tell more than their status. `SlowDown` and `TooMuchConcurrency` are throttles under whatever status. */
 const THROTTLES = new Set(['SlowDown', 'TooMuchConcurrency', 'TooManyRequests'])
 
-/** The body arrived short: the bytes are held in memory, so that sending them again may do. */
-const TEMPORARY_CODES = new Set(['IncompleteBody', 'ClientDisconnect', 'RequestTimeout', 'InternalError', 'ServiceUnavailable'])
+/** The body arrived short or changed: the bytes are held in memory, so that sending them again may do. */
+const TEMPORARY_CODES = new Set([
+  'IncompleteBody', 'ClientDisconnect', 'RequestTimeout', 'InternalError', 'ServiceUnavailable', 'BadDigest', 'XAmzContentSHA256Mismatch'
+])
 
 export function toStorageError (answer: FailedAnswer, failed: FailedOperation): StorageError {
   const { code: serviceCode, message } = readError(answer.body)

@@ -5,6 +5,8 @@ const describe = operationNames('r2')
 
 export const PutObject = describe('PutObject', { begin: 'Uploading object', end: 'Object uploaded', missing: 'Bucket not found for upload', failed: 'Failed to upload object' })
 export const GetObject = describe('GetObject', { begin: 'Downloading object', end: 'Object downloaded', missing: 'Object not found for download', failed: 'Failed to download object' })
+/** The further ranges of one read, which are many. */
+export const GetObjectRange = { ...GetObject, piece: true }
 export const HeadObject = describe('HeadObject', { begin: 'Reading object properties', end: 'Object properties read', missing: 'Object not found', failed: 'Failed to read object properties' })
 export const DeleteObject = describe('DeleteObject', { begin: 'Deleting object', end: 'Object deleted', missing: 'Object not found for deletion', failed: 'Failed to delete object' })
 export const DeleteObjects = describe('DeleteObjects', { begin: 'Deleting objects', end: 'Objects deleted', missing: 'Bucket not found for deletion', failed: 'Failed to delete objects' })

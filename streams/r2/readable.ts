@@ -101,7 +101,7 @@ class ObjectSource implements RangeSource<R2ObjectInfo> {
     const first = { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince }
     const conditions = validator === undefined ? defined(first) : { ifMatch: validator }
     try {
-      return await this.#connection.execute(getObject(this.#target, { start, end, acceptEncoding: this.#acceptEncoding, ...conditions }), { signal })
+      return await this.#connection.execute(getObject(this.#target, { start, end, acceptEncoding: this.#acceptEncoding, piece: validator !== undefined, ...conditions }), { signal })
     } catch (error) {
       if (validator !== undefined && error instanceof PreconditionFailedError) throw changed(this.#target.key, validator, error)
       if (start === 0 && isEmptyObject(error)) return await this.#connection.execute(getObject(this.#target, conditions), { signal })

@@ -7,7 +7,7 @@ import { encodePath } from './auth.ts'
 import { conditionHeaders, objectHeaders, readMetadata } from './headers.ts'
 import type { Conditions, ObjectHeaders } from './headers.ts'
 import type { SealedBody } from './integrity.ts'
-import { CopyObject, DeleteObject, DeleteObjects, GetObject, HeadObject, PutObject } from './operations.ts'
+import { CopyObject, DeleteObject, DeleteObjects, GetObject, GetObjectRange, HeadObject, PutObject } from './operations.ts'
 import { addressed, normalizeEtag, quote, readDate, readNothing, readXml, requireEtag } from './wire.ts'
 import type { R2Operation } from './wire.ts'
 import { buildXml } from './xml.ts'
@@ -80,14 +80,16 @@ export interface GetOptions extends Conditions {
   end?: number | undefined
   /** `identity` keeps Cloudflare's edge from compressing; `gzip` from unpacking what is stored compressed. */
   acceptEncoding?: 'identity' | 'gzip'
+  /** One of several ranges of a larger read, for the log. */
+  piece?: boolean
 }
 
 export function getObject (target: Target, options: GetOptions = {}): R2Operation<ObjectBody> {
-  const { start = 0, end, acceptEncoding = 'identity' } = options
+  const { start = 0, end, acceptEncoding = 'identity', piece = false } = options
   const ranged = start > 0 || end !== undefined
   const action = ranged ? `get bytes ${start}-${end ?? ''} of ${quote(target.key)}` : `get ${quote(target.key)}`
   return {
-    description: GetObject,
+    description: piece ? GetObjectRange : GetObject,
     action,
     method: 'GET',
     ...addressed(target.bucket, target.key),
@@ -206,7 +208,10 @@ function readDeleteResult (key: string, failure: Record<string, string> | undefi
   return { key, deleted: false, error }
 }
 
-/** `COPY` keeps the source's metadata and headers, `REPLACE` takes the given ones, `MERGE` overrides single ones. */
+/**
+ * `COPY` keeps the source's metadata and headers, `REPLACE` takes the given ones, `MERGE` overrides single ones.
+ * Default: `REPLACE` when any are given, else `COPY`.
+ */
 export type MetadataDirective = 'COPY' | 'REPLACE' | 'MERGE'
 
 export interface CopyOptions extends ObjectHeaders {
@@ -224,6 +229,7 @@ export interface CopyResult {
 
 export function copyObject (from: Target, to: Target, options: CopyOptions = {}): R2Operation<CopyResult> {
   const action = `copy ${quote(from.key)} to ${quote(to.key)}`
+  const directive = directiveOf(options)
   return {
     description: CopyObject,
     action,
@@ -231,13 +237,18 @@ export function copyObject (from: Target, to: Target, options: CopyOptions = {})
     ...addressed(to.bucket, to.key),
     headers: {
       'x-amz-copy-source': copySource(from),
-      ...(options.metadataDirective === undefined ? {} : { 'x-amz-metadata-directive': options.metadataDirective }),
+      ...(directive === undefined ? {} : { 'x-amz-metadata-directive': directive }),
       ...objectHeaders(options),
       ...conditionHeaders(options.source ?? {}, 'x-amz-copy-source-'),
       ...conditionHeaders(options.destination ?? {}, 'cf-copy-destination-')
     },
     read: async response => readCopyResult(await readXml(response, 'CopyObjectResult', action, CopyObject.name))
   }
+}
+
+/** The service would ignore new metadata without a word unless told to take it. */
+export function directiveOf ({ metadataDirective, storageClass: _, ...headers }: CopyOptions): MetadataDirective | undefined {
+  return metadataDirective ?? (Object.keys(objectHeaders(headers)).length > 0 ? 'REPLACE' : undefined)
 }
 
 /** Leading slash and strictly encoded key: the form that every version of R2 has taken. */

@@ -35,7 +35,7 @@ for (const [integrity, headers] of Object.entries(sealed) as Array<[Integrity, o
     t.ok((await collect(r2.createReadStream('k'))).equals(bytes))
   })
 
-  t.test(`createWriteStream() with integrity ${integrity} notices a bit that flips on the way, in a part and in a PUT`, async t => {
+  t.test(`createWriteStream() with integrity ${integrity} notices a bit that flips on the way, in a part and in a PUT, and sends the bytes again`, async t => {
     const { emulator, r2 } = await start(t)
     for (const data of [bytesOf(100 * KiB), bytes]) {
       emulator.faults.add({ operation: ['UploadPart', 'PutObject'], flipBit: { requestBody: 4711 } })
@@ -44,7 +44,10 @@ for (const [integrity, headers] of Object.entries(sealed) as Array<[Integrity, o
         t.not((await uploading).etag, `"${data === bytes ? compositeMd5(data) : md5(data)}"`, 'only TLS would')
         continue
       }
-      const error = await failureOf(uploading)
+      t.equal((await uploading).etag, `"${data === bytes ? compositeMd5(data) : md5(data)}"`)
+      await r2.delete('k')
+      emulator.faults.add({ operation: ['UploadPart', 'PutObject'], flipBit: { requestBody: 4711 }, times: 4 })
+      const error = await failureOf(upload(r2.createWriteStream('k', { integrity, partSize: PART, concurrency: 1 }), data))
       t.ok(error instanceof StorageError)
       t.match(error, { code: integrity === 'sha256' ? 'XAmzContentSHA256Mismatch' : 'BadDigest', status: 400, remote: 'clean' })
       t.same([emulator.r2.state.objects(), emulator.r2.state.uploads()], [[], []])
