@@ -5,14 +5,16 @@ export interface EmulateOptions {
   port: number
   folder: string | undefined
   buckets: string[] | undefined
+  shares: string[] | undefined
 }
 
 /** Serves until a signal, or until the process that forked this one is gone. Prints `NAME=value` lines once it listens. */
-export async function emulate ({ port, folder, buckets }: EmulateOptions): Promise<void> {
+export async function emulate ({ port, folder, buckets, shares }: EmulateOptions): Promise<void> {
   await using emulator = await startEmulator({
     port,
     ...(folder === undefined ? {} : { folder }),
-    ...(buckets === undefined ? {} : { r2: { buckets } })
+    ...(buckets === undefined ? {} : { r2: { buckets } }),
+    ...(shares === undefined ? {} : { azureFiles: { shares } })
   })
   const env = emulator.env()
   process.stdout.write(Object.entries(env).map(([name, value]) => `${name}=${value}\n`).join(''))

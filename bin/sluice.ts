@@ -10,10 +10,12 @@ const HELP = `Usage: sluice <command> [options]
 Commands:
   demo [file]      Send a file through gzip into R2 and back out, on the embedded emulator, and compare SHA-256
       --size <MiB>     Size of the generated file when none is given (default 256)
-  emulate          Serve Cloudflare R2's API on loopback until Ctrl-C, printing endpoint and keys as environment lines
+  emulate          Serve R2, OneDrive and Azure Files on loopback until Ctrl-C, printing endpoints and keys as
+                   environment lines
       --port <number>  Default: any free port
       --folder <path>  Keep everything there, over restarts (default: memory and a private temporary folder)
-      --bucket <name>  Bucket to create (default: sluice; may be repeated)
+      --bucket <name>  Bucket of R2 to create (default: sluice; may be repeated)
+      --share <name>   Share of Azure Files to create (default: sluice; may be repeated)
 
 Options:
   -h, --help       Show this text
@@ -32,7 +34,7 @@ async function main (args: string[]): Promise<void> {
     case 'demo': return await demo({ file: atMostOne(rest), sizeMiB: wholeNumber('size', values.size, 1, 65_536) ?? 256 })
     case 'emulate':
       if (rest.length > 0) throw new UsageError(`Cannot emulate ${JSON.stringify(rest[0])} as the command takes options only`)
-      return await emulate({ port: wholeNumber('port', values.port, 0, 65_535) ?? 0, folder: values.folder, buckets: values.bucket })
+      return await emulate({ port: wholeNumber('port', values.port, 0, 65_535) ?? 0, folder: values.folder, buckets: values.bucket, shares: values.share })
     default: throw new UsageError(`Cannot run ${JSON.stringify(command)} as there is no such command`)
   }
 }
@@ -48,7 +50,8 @@ function readArguments (args: string[]) {
         size: { type: 'string' },
         port: { type: 'string' },
         folder: { type: 'string' },
-        bucket: { type: 'string', multiple: true }
+        bucket: { type: 'string', multiple: true },
+        share: { type: 'string', multiple: true }
       }
     })
   } catch (error) {

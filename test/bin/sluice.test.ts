@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { R2 } from '../../streams/r2/index.ts'
+import { AzureFiles, OneDrive, R2 } from '../../streams/index.ts'
 
 const run = promisify(execFile)
 const SLUICE = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url))
@@ -64,15 +64,21 @@ t.test('sluice demo says which file it cannot read', async t => {
   t.match(stderr, /no such file or directory.*\/no\/such\/file/)
 })
 
-t.test('sluice emulate prints what R2.fromEnv() reads, and ends with a signal', async t => {
-  const child = spawn(process.execPath, [SLUICE, 'emulate', '--bucket', 'mine'], { stdio: ['ignore', 'pipe', 'inherit'] })
+t.test('sluice emulate prints what the clients read from their environment, and ends with a signal', async t => {
+  const child = spawn(process.execPath, [SLUICE, 'emulate', '--bucket', 'mine', '--share', 'ours'], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   const env = await environmentOf(child)
   const r2 = R2.fromEnv({}, env)
   await r2.put('key', 'bytes')
   t.equal((await r2.get('key')).bytes.toString(), 'bytes')
   t.equal(r2.config.bucket, 'mine')
-  await r2.close()
+  const azure = AzureFiles.fromEnv({}, env)
+  await azure.files.create({ path: 'file', size: 3 })
+  t.equal((await azure.files.getProperties({ path: 'file' })).size, 3)
+  t.equal(azure.config.share, 'ours')
+  const oneDrive = OneDrive.fromEnv({}, env)
+  t.equal((await oneDrive.upload('/file.txt', 'bytes')).size, 5)
+  await Promise.all([r2.close(), azure.close(), oneDrive.close()])
   child.kill('SIGTERM')
   t.same(await once(child, 'exit'), [0, null])
 })
@@ -81,7 +87,7 @@ async function environmentOf (child: ChildProcess): Promise<Record<string, strin
   let text = ''
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
     text += chunk.toString()
-    if (text.includes('R2_BUCKET=') && text.endsWith('\n')) break
+    if (/DEFAULT_DRIVE_ID=.*\n/.test(text)) break
   }
   return Object.fromEntries(text.trim().split('\n').map(line => line.split(/=(.*)/s).slice(0, 2)))
 }
