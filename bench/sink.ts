@@ -1,6 +1,7 @@
 /**
  * A server that does as little as an S3 client lets it: takes bodies without looking at them, gives zeros back. It runs
  * in a process of its own so that what is measured is the client. Verifies nothing: for that there is the emulator.
+ * Requests of Azure Files are answered by `azure-sink.ts`.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,6 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { R2 } from '../streams/r2/index.ts'
 import type { R2Options } from '../streams/r2/index.ts'
+import { isAzure, serveAzure } from './azure-sink.ts'
 
 export interface SinkOptions {
   /** Wait before each answer. */
@@ -47,6 +49,7 @@ export function sinkClient (endpoint: string, options: R2Options = {}): R2 {
 }
 
 async function serve (request: IncomingMessage, response: ServerResponse, options: SinkOptions): Promise<void> {
+  if (isAzure(request)) return await serveAzure(request, response)
   await drain(request, options)
   if (options.latencyMs !== undefined) await delay(options.latencyMs)
   if (request.method === 'GET' || request.method === 'HEAD') return await send(request, response, options)
