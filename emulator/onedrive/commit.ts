@@ -1,7 +1,7 @@
 /** A session whose bytes are all there becomes a file. */
 import type { Context } from './call.ts'
 import { isNamedBy } from './etags.ts'
-import { GraphError, invalidRequest, itemNotFound, preconditionFailed } from './errors.ts'
+import { beingCompleted, GraphError, itemNotFound, preconditionFailed, sessionEnded } from './errors.ts'
 import { hashContent } from './hashes.ts'
 import { identity } from './names.ts'
 import type { Session } from './sessions.ts'
@@ -16,9 +16,10 @@ export function ownPlacement ({ drives }: Context, { driveId, parentId, name, co
   return { drive, folder, name, conflict }
 }
 
-/** Ends the session when it succeeds, and leaves it as it is when not. @throws {GraphError} 409, 412, 500, 507 */
+/** Ends the session when it succeeds, and leaves it as it is when not. @throws {GraphError} 404, 409, 412, 500, 507 */
 export async function commitSession (context: Context, session: Session, placement: Placement, now: number): Promise<StoredFile> {
-  if (session.committing) throw invalidRequest('The upload session is being completed.')
+  if (!context.sessions.isOpen(session)) throw sessionEnded(context.quirks) // A cancellation came between the last byte and this.
+  if (session.committing) throw beingCompleted()
   session.committing = true
   try {
     checkCommit(session, placement)

@@ -1,6 +1,7 @@
 /** Errors as Graph and as the OneDrive and SharePoint hosts write them; they differ in the spelling of one key. */
 import { randomUUID } from 'node:crypto'
 import type { Answer } from '../service.ts'
+import type { OneDriveQuirks } from './quirks.ts'
 
 /** Who answers: Graph itself, or a host behind an upload, download or monitor URL. */
 export type Host = 'graph' | 'files'
@@ -89,6 +90,10 @@ export const invalidRequest = (message: string, inner?: string): GraphError => n
 /** What Graph's own gateway says before any service behind it is asked. */
 export const badRequest = (message: string): GraphError => new GraphError(400, 'BadRequest', message)
 export const itemNotFound = (message = 'The resource could not be found.'): GraphError => errorForStatus(404, undefined, message)
+export const sessionEnded = ({ endedSession }: OneDriveQuirks): GraphError => endedSession === 'itemNotFound'
+  ? itemNotFound('The upload session was not found')
+  : new GraphError(400, 'uploadSessionNotFound', 'Upload session not found')
+export const beingCompleted = (): GraphError => invalidRequest('The upload session is being completed.')
 export const nameAlreadyExists = (): GraphError => errorForStatus(409)
 export const preconditionFailed = (): GraphError => errorForStatus(412)
 export const notSupported = (message: string): GraphError => new GraphError(501, 'notSupported', message)

@@ -50,6 +50,8 @@ export interface OneDriveInspector {
   used (driveId?: string): number
   /** How many bodies and pieces of bodies are held, by files, sessions or requests. */
   readonly blobs: number
+  /** How many fragments `partialCommit` has hit. */
+  readonly partialCommits: number
   /** Ends all upload sessions: 404. */
   expireSessions (): Promise<void>
   /** The tokens in all upload URLs are over, though their sessions are not: 401 or 403. */
@@ -70,6 +72,10 @@ export class StateInspector implements OneDriveInspector {
 
   get blobs (): number {
     return this.#context.contents.blobCount
+  }
+
+  get partialCommits (): number {
+    return this.#context.sessions.partialCommits
   }
 
   items (driveId?: string): OneDriveItemInfo[] {

@@ -1,6 +1,7 @@
 /** Streams fragments to where bodies stay. What is committed of one is all, nothing, or as much as a switch wants. */
 import type { Context } from './call.ts'
 import { ownPlacement } from './commit.ts'
+import { sessionEnded } from './errors.ts'
 import { checkOrder, type Fragment } from './fragment.ts'
 import { hashContent, type BodyHasher } from './hashes.ts'
 import type { Incoming } from './incoming.ts'
@@ -13,7 +14,7 @@ export interface Reception {
   partial: PartialCommit | undefined
 }
 
-/** @throws {GraphError} 416 when another request was faster, 507 when the file that is now complete does not fit */
+/** @throws {GraphError} 404 when the session ended meanwhile, 416 when another request was faster, 507 when the file that is now complete does not fit */
 export async function receiveFragment (context: Context, incoming: Incoming, session: Session, fragment: Fragment): Promise<Reception> {
   const partial = chance(context)
   const limit = partial === undefined ? fragment.length : Math.floor(context.random() * fragment.length)
@@ -21,6 +22,7 @@ export async function receiveFragment (context: Context, incoming: Incoming, ses
   const cut: Cut = { keep: context.quirks.brokenFragments === 'keep', error: undefined }
   const content = await context.contents.write(upTo(limit, incoming.body(), cut), [hasher])
   try {
+    if (!context.sessions.isOpen(session)) throw sessionEnded(context.quirks)
     checkOrder(fragment, session)
     if (fragment.first + content.size === fragment.total) checkQuota(context, ownPlacement(context, session).drive, fragment.total)
   } catch (error) {
@@ -30,6 +32,7 @@ export async function receiveFragment (context: Context, incoming: Incoming, ses
   session.total = fragment.total
   session.hasher = hasher
   session.unaligned ||= fragment.unaligned
+  if (partial !== undefined) context.sessions.partialCommits++
   if (content.size > 0) await context.sessions.append(session, content, incoming.now())
   else context.contents.release(content)
   if (cut.error !== undefined) throw cut.error

@@ -57,6 +57,8 @@ export class Sessions {
   readonly #contents: ContentStore
   readonly #records: RecordStore
   readonly #open = new Map<string, Session>()
+  /** How many fragments were kept in part only, by `partialCommit`. */
+  partialCommits = 0
 
   constructor (flavour: Flavour, contents: ContentStore, records: RecordStore) {
     this.#flavour = flavour
@@ -108,6 +110,11 @@ export class Sessions {
     return id === undefined ? undefined : this.#open.get(id)
   }
 
+  /** It may have been cancelled or have expired while a fragment of it was on its way. */
+  isOpen ({ id }: Session): boolean {
+    return this.#open.has(id)
+  }
+
   /** An open session for a name, which another may not have at the same time. */
   findByName (driveId: string, parentId: string, name: string): Session | undefined {
     return this.all().find(session => session.driveId === driveId && session.parentId === parentId && identity(session.name) === identity(name))
@@ -134,7 +141,7 @@ export class Sessions {
 
   /** Ends what is over. Looked at when sessions are used, as no timer should keep a process alive. */
   async expire (now: number): Promise<void> {
-    for (const session of this.all()) if (session.expires <= now) await this.end(session)
+    for (const session of this.all()) if (session.expires <= now && !session.committing) await this.end(session)
   }
 
   get #life (): number {

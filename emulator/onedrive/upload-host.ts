@@ -3,7 +3,7 @@ import type { Answer } from '../service.ts'
 import type { Context } from './call.ts'
 import { refuseAuthorization } from './capability.ts'
 import { commitSession, ownPlacement } from './commit.ts'
-import { errorForStatus, GraphError, invalidRequest, itemNotFound, unauthenticated } from './errors.ts'
+import { beingCompleted, errorForStatus, GraphError, invalidRequest, sessionEnded, unauthenticated } from './errors.ts'
 import { parseFragment } from './fragment.ts'
 import type { Incoming } from './incoming.ts'
 import { receiveFragment } from './receive-fragment.ts'
@@ -35,7 +35,7 @@ async function openSession (context: Context, incoming: Incoming): Promise<Sessi
   const now = incoming.now()
   await context.sessions.expire(now)
   const session = context.sessions.find(path, query)
-  if (session === undefined) throw ended(context)
+  if (session === undefined) throw sessionEnded(context.quirks)
   // Fetch encodes a quote, other clients do not; anything else that changed breaks the token.
   const given = query === '' ? path : `${path}?${query}`
   if (given.replaceAll("'", '%27') !== session.path.replaceAll("'", '%27')) throw unauthenticated('The upload URL is not valid.')
@@ -43,12 +43,6 @@ async function openSession (context: Context, incoming: Incoming): Promise<Sessi
     throw context.quirks.expiredUploadUrl === 403 ? errorForStatus(403) : unauthenticated('The caller is not authenticated.', 'expiredToken')
   }
   return session
-}
-
-function ended ({ quirks }: Context): GraphError {
-  return quirks.endedSession === 'itemNotFound'
-    ? itemNotFound('The upload session was not found')
-    : new GraphError(400, 'uploadSessionNotFound', 'Upload session not found')
 }
 
 async function putFragment (context: Context, incoming: Incoming, session: Session): Promise<Answer> {
@@ -77,7 +71,9 @@ async function complete (context: Context, session: Session, now: number): Promi
   return { ...answer, body: answer.body.replace('"@microsoft.graph.downloadUrl"', '"@content.downloadUrl"') } // so SharePoint spells it here
 }
 
+/** What is becoming a file can be cancelled no more: an answer that says so would be a lie once the file is there. */
 async function cancel (context: Context, session: Session): Promise<Answer> {
+  if (session.committing) throw beingCompleted()
   await context.sessions.end(session)
   return { status: 204, headers: {} }
 }

@@ -193,6 +193,35 @@ t.test('a partial commit whose answer is an error, or never comes', async t => {
   t.ok((client.oneDrive.state.sessions()[0]?.received ?? 0) > received)
 })
 
+t.test('a session that is cancelled while its last fragment arrives makes no file', async t => {
+  const client = await startGraph(t)
+  const { emulator, oneDrive } = client
+  const url = await client.session('/a')
+  emulator.faults.add({ operation: 'UploadFragment', bytesPerSecond: 8 * UNIT })
+  const sending = client.fragment(url, randomBytes(UNIT), 0, UNIT)
+  while (emulator.requests.count('UploadFragment') === 0) await turn()
+  t.equal((await client.send('DELETE', url)).status, 204)
+  t.equal(outcome(await sending), '404 itemNotFound')
+  t.same([oneDrive.state.items(), oneDrive.state.blobs], [[], 0])
+})
+
+t.test('whenever a cancellation meets the last fragment, one of the two is refused', async t => {
+  const client = await startGraph(t)
+  const { emulator, oneDrive } = client
+  const body = randomBytes(UNIT)
+  for (let turns = 0; turns < 40; turns++) {
+    emulator.requests.clear()
+    const url = await client.session(`/${turns}`)
+    const sending = client.fragment(url, body, 0, UNIT)
+    while (emulator.requests.count('UploadFragment') === 0) await turn()
+    for (let waited = 0; waited < turns; waited++) await turn()
+    const [stored, cancelled] = await Promise.all([sending, client.send('DELETE', url)])
+    t.equal(stored.status === 201, cancelled.status !== 204, `after ${turns} turns: ${stored.status}, ${cancelled.status}`)
+    if (stored.status === 201) t.ok((await client.download(`/${turns}`)).bytes.equals(body))
+  }
+  t.same(oneDrive.state.sessions(), [])
+})
+
 t.test('a fragment whose connection breaks leaves nothing, or what had come', async t => {
   const client = await startGraph(t)
   const { faults, oneDrive } = client.emulator
