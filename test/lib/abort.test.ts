@@ -25,7 +25,7 @@ t.test('onAbort() leaves the listener limit of the signal as it found it', t => 
   const { signal } = new AbortController()
   const limit = getMaxListeners(signal)
   const stops = [onAbort(signal, () => undefined), onAbort(signal, () => undefined)]
-  t.same(getMaxListeners(signal), limit + 2)
+  t.same(getMaxListeners(signal), limit === 0 ? 0 : limit + 2, 'newer Nodes set no limit')
   for (const stop of [...stops, ...stops]) stop()
   t.same(getMaxListeners(signal), limit)
   onAbort(undefined, () => undefined)()
