@@ -13,6 +13,7 @@ import type { OneDriveConnection } from './connection.ts'
 import { isSessionOver } from './errors.ts'
 import type { Conditions } from './headers.ts'
 import type { FileTimes, OneDriveItem } from './item.ts'
+import { FRAGMENT_UNIT } from './names.ts'
 import type { ConflictBehavior } from './names.ts'
 import { UploadLookup } from './lookup.ts'
 import type { Found } from './lookup.ts'
@@ -76,6 +77,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   readonly #lookup: UploadLookup
   readonly #quickXor = new QuickXorDigest()
   readonly #startedAt: number
+  #fragmentSize: number
   #digest: Digest | undefined
   #transfer: SessionTransfer | undefined
   #spool: SpoolStore | undefined
@@ -96,6 +98,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
     this.#connection = connection
     this.#address = address
     this.#options = options
+    this.#fragmentSize = options.fragmentSize
     this.#lookup = new UploadLookup(connection, address, this.#tally)
     this.#startedAt = connection.clock.now()
   }
@@ -190,7 +193,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 
   #transferTo (uploadUrl: Secret, total: number, next = 0): SessionTransfer {
-    const { fragmentSize } = this.#options
+    const fragmentSize = this.#fragmentSize
     return new SessionTransfer(this.#connection, { uploadUrl, total, next, fragmentSize, name: this.#address.name, tally: this.#tally })
   }
 
@@ -216,9 +219,10 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 
   async #sendSpool (spool: SpoolStore, total: number, signal: AbortSignal): Promise<Found> {
-    const memory = Buffer.allocUnsafeSlow(Math.min(this.#options.fragmentSize, total))
+    let memory = Buffer.allocUnsafeSlow(Math.min(this.#fragmentSize, total))
     try {
       return await this.#sendAll(async (position, length) => {
+        if (length > memory.length) memory = Buffer.allocUnsafeSlow(length)
         const target = memory.subarray(0, length)
         await spool.read(target, position)
         return target
@@ -236,16 +240,28 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
         await this.#sendFrom(transfer, read, signal)
         return await this.#finish(signal)
       } catch (error) {
-        if (restarts >= MAX_RESTARTS || transfer.doubtful || !mayStartAnew(error)) throw error
+        if (restarts >= MAX_RESTARTS || !await this.#mayStartAnew(error, transfer)) throw error
         this.#connection.logger.warn({ item: this.#address.name, error: String(error) }, 'Beginning the upload anew')
-        this.#orphaned ||= await this.#cancel(transfer) !== 'clean'
         this.#transfer = undefined
       }
     }
   }
 
+  /** The session is over or lost what it had; or it refuses its end, which other fragments may get through, once. */
+  async #mayStartAnew (error: unknown, transfer: SessionTransfer): Promise<boolean> {
+    if (isRefusedEnd(error, transfer, this.#fragmentSize) && this.#fragmentSize === this.#options.fragmentSize) {
+      // In doubt `#cancel` looks whether the file was made all the same.
+      if (await this.#cancel(transfer) !== 'clean') return false
+      this.#fragmentSize = otherFragmentSize(Math.min(this.#fragmentSize, transfer.total))
+      return true
+    }
+    if (transfer.doubtful || !mayStartAnew(error)) return false
+    this.#orphaned ||= await this.#cancel(transfer) !== 'clean'
+    return true
+  }
+
   async #sendFrom (transfer: SessionTransfer, read: Replayable, signal: AbortSignal | undefined): Promise<void> {
-    const { fragmentSize } = this.#options
+    const fragmentSize = this.#fragmentSize
     while (transfer.next < transfer.total) {
       const start = transfer.next
       const bytes = await read(start, Math.min(fragmentSize, transfer.total - start))
@@ -365,6 +381,16 @@ function failureOf ({ state }: SessionTransfer): Error | undefined {
 /** The session is over, or lost what it had. */
 function mayStartAnew (error: unknown): boolean {
   return isSessionOver(error) || (error instanceof StorageError && error.code === 'UploadSessionRewound')
+}
+
+/** SharePoint may answer 500 to the last fragment of a file however often it comes: reported for some sizes of fragments. */
+function isRefusedEnd (error: unknown, { next, total }: SessionTransfer, fragmentSize: number): boolean {
+  return error instanceof StorageError && error.operation === 'UploadFragment' && error.status === 500 && next < total && total - next <= fragmentSize
+}
+
+/** Half of it, in whole units; of the least, twice as much. */
+function otherFragmentSize (size: number): number {
+  return Math.max(Math.floor(size / 2 / FRAGMENT_UNIT), size === FRAGMENT_UNIT ? 2 : 1) * FRAGMENT_UNIT
 }
 
 /** Personal drives know no POST to the session. */

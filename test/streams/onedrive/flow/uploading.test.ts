@@ -187,6 +187,27 @@ t.test('A session that expires fails a stream, and is begun anew where the bytes
   t.match(await graph.client({ simpleUploadLimit: 0 }).upload('c.bin', BYTES), { verification: 'verified' })
 })
 
+t.test('A session that refuses its last fragment for ever is begun anew, once, with fragments of another size', async t => {
+  const { drive, graph } = await start(t)
+  const fragments = (): number[] => graph.requests.filter(({ url }) => url.startsWith(`/up/${drive.sessions.length - 1}`)).flatMap(({ method, body }) => method === 'PUT' ? [body.length] : [])
+  const refusals = [...Array(5).fill({ kept: 1, answer: 'status' }), ...Array(6).fill({ kept: 0, answer: '500' })] as FragmentFault[]
+  for (const [fragmentSize, fragment] of [[UNIT, 2 * UNIT], [2 * UNIT, UNIT]] as const) {
+    drive.faults = refusals.slice(fragmentSize === UNIT ? 0 : 3)
+    const spooled = graph.client({ fragmentSize, circuitBreaker: false }).createWriteStream('a.bin', { spool: { memory: 0 } })
+    await pipeline(chunks(BYTES), spooled)
+    t.ok(drive.files.get('a.bin')?.equals(BYTES))
+    t.equal(fragments()[0], fragment)
+    t.equal(drive.sessions.at(-2)?.over, true)
+    t.equal(spooled.remote, 'stored')
+    drive.files.clear()
+  }
+  drive.faults = [...refusals, ...Array(2).fill({ kept: 1, answer: 'status' }), ...Array(6).fill({ kept: 0, answer: '500' })] as FragmentFault[]
+  const failing = graph.client({ circuitBreaker: false }).createWriteStream('a.bin', { spool: { memory: 0 } })
+  await t.rejects(pipeline(chunks(BYTES), failing), { name: 'ServerError', status: 500, remote: 'clean' })
+  t.equal(drive.sessions.length, 6)
+  t.ok(drive.sessions.every(({ over }) => over))
+})
+
 t.test('A name that is taken at the last fragment: an error, or another name', async t => {
   const { drive, graph } = await start(t)
   drive.conflictAtEnd = true
