@@ -2,19 +2,19 @@ import { getMaxListeners, setMaxListeners } from 'node:events'
 import type { Clock } from './clock.ts'
 
 /**
- * Calls `listener` with the reason when `signal` aborts; on the next tick if it already has, so that a constructor is
- * through before its stream is destroyed. Returns how to stop listening.
+ * Calls `listener` with the reason on the tick after `signal` has aborted, also where it already has: so the constructor
+ * is through before its stream is destroyed, and so is a `pipeline` that begins in the same turn. One that meets a
+ * destroyed stream listens for no error, and the process would end. Returns how to stop listening.
  */
 export function onAbort (signal: AbortSignal | undefined, listener: (reason: unknown) => void): () => void {
   if (signal === undefined) return () => undefined
-  const hear = (): void => listener(signal.reason)
-  if (signal.aborted) {
-    process.nextTick(hear)
-    return () => undefined
-  }
-  const leave = roomForListener(signal)
-  signal.addEventListener('abort', hear, { once: true })
+  let listening = true
+  const hear = (): void => process.nextTick(() => { if (listening) listener(signal.reason) })
+  const leave = signal.aborted ? () => undefined : roomForListener(signal)
+  if (signal.aborted) hear()
+  else signal.addEventListener('abort', hear, { once: true })
   return () => {
+    listening = false
     signal.removeEventListener('abort', hear)
     leave()
   }

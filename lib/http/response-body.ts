@@ -21,6 +21,8 @@ export class ResponseBody extends Readable {
   constructor (flow: Flow) {
     super({ highWaterMark: 65_536, emitClose: true })
     this.#flow = flow
+    // It may break while nobody reads it yet, or not any more: unheard, its 'error' would end the process.
+    this.on('error', () => undefined)
   }
 
   receive (chunk: Buffer): void {

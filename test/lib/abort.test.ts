@@ -3,13 +3,17 @@ import t from 'tap'
 import { aWhileAfter, onAbort } from '../../lib/abort.ts'
 import { idle } from './flow/support/streams.ts'
 
-t.test('onAbort() calls once with the reason, and not after it was stopped', async t => {
+t.test('onAbort() calls once with the reason on the next tick, and not after it was stopped', async t => {
   const controller = new AbortController()
   const heard: unknown[] = []
   onAbort(controller.signal, reason => heard.push(`kept: ${reason}`))
-  const stop = onAbort(controller.signal, reason => heard.push(`stopped: ${reason}`))
-  stop()
+  const stopEarly = onAbort(controller.signal, reason => heard.push(`stopped early: ${reason}`))
+  const stopLate = onAbort(controller.signal, reason => heard.push(`stopped late: ${reason}`))
+  stopEarly()
   controller.abort('why')
+  stopLate()
+  t.same(heard, [])
+  await idle()
   t.same(heard, ['kept: why'])
 })
 
