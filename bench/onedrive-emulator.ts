@@ -1,0 +1,179 @@
+/**
+ * For the benches of OneDrive: the emulator in a process of its own, which arms faults and tells what it stores and was
+ * asked; and transfers in fresh processes, so that their peak memory is theirs alone. Measures nothing by itself.
+ */
+import { fork } from 'node:child_process'
+import { createCipheriv, createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { KiB } from '../lib/bytes/sizes.ts'
+import type { Emulator, Fault, OneDriveQuirks } from '../emulator/index.ts'
+import { startEmulator } from '../emulator/index.ts'
+
+export type Cloud = 'r2' | 'azureFiles' | 'oneDrive'
+export const BUCKET = 'bench'
+export const SHARE = 'bench'
+
+type Command =
+  | { ask: 'arm', faults: Fault[], quirks: Partial<OneDriveQuirks> }
+  | { ask: 'expireDownloadUrls' }
+  | { ask: 'plant', folders: number, files: number }
+  | { ask: 'digest', cloud: Cloud, name: string }
+  | { ask: 'report' }
+
+/** Requests and their bytes by operation, and what is left open. */
+export interface Report {
+  operations: Record<string, { count: number, bytesIn: number, bytesOut: number }>
+  statuses: Record<string, number>
+  sessions: number
+  hits: number
+}
+
+export interface EmulatedClouds extends AsyncDisposable {
+  /** What `fromEnv()` of the three clients reads. */
+  env: Record<string, string>
+  arm (faults: Fault[], quirks?: Partial<OneDriveQuirks>): Promise<void>
+  expireDownloadUrls (): Promise<void>
+  /** So many folders below `/tree`, eight in each one above, with so many files of one byte in each. */
+  plant (folders: number, files: number): Promise<void>
+  /** SHA-256 and size of what is stored, read from the disk of the emulator without a request. */
+  digest (cloud: Cloud, name: string): Promise<{ sha256: string, size: number }>
+  /** Since the last one. */
+  report (): Promise<Report>
+}
+
+/** Starts it as a child; it ends with its parent. */
+export async function startClouds (): Promise<EmulatedClouds> {
+  const child = fork(fileURLToPath(import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { ...process.env, SLUICE_BENCH_EMULATOR: '1' } })
+  const exited = once(child, 'exit')
+  const hear = async (): Promise<unknown> => {
+    const answer = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
+    if (answer === undefined) throw new Error(`the emulator ended with code ${child.exitCode}`)
+    return answer[0]
+  }
+  const ask = async <T>(command: Command): Promise<T> => {
+    child.send(command)
+    return await hear() as T
+  }
+  return {
+    env: await hear() as Record<string, string>,
+    arm: (faults, quirks = {}) => ask({ ask: 'arm', faults, quirks }),
+    expireDownloadUrls: () => ask({ ask: 'expireDownloadUrls' }),
+    plant: (folders, files) => ask({ ask: 'plant', folders, files }),
+    digest: (cloud, name) => ask({ ask: 'digest', cloud, name }),
+    report: () => ask({ ask: 'report' }),
+    [Symbol.asyncDispose]: async () => {
+      if (child.connected) child.disconnect()
+      await exited
+    }
+  }
+}
+
+async function serveClouds (tell: (answer: unknown) => void): Promise<void> {
+  const emulator = await startEmulator({ seed: 1, r2: { buckets: [BUCKET] }, azureFiles: { shares: [SHARE] } })
+  const handles: Array<{ hits: number }> = []
+  process.on('message', (command: Command) => {
+    answer(emulator, handles, command).then(found => tell(found ?? null), (error: unknown) => { throw error })
+  })
+  process.once('disconnect', () => { emulator.close().then(() => process.exit(), () => process.exit(1)) })
+  tell({ ...emulator.env(), R2_BUCKET: BUCKET, AZURE_FILES_SHARE: SHARE })
+}
+
+async function answer (emulator: Emulator, handles: Array<{ hits: number }>, command: Command): Promise<unknown> {
+  const { oneDrive, faults, requests } = emulator
+  switch (command.ask) {
+    case 'arm':
+      Object.assign(oneDrive.quirks, command.quirks)
+      handles.push(...command.faults.map(fault => faults.add(fault)))
+      return
+    case 'expireDownloadUrls': return oneDrive.state.expireDownloadUrls()
+    case 'plant': return await plant(emulator, command.folders, command.files)
+    case 'digest': return await digest(stored(emulator, command.cloud, command.name))
+    case 'report': {
+      const statuses: Record<string, number> = {}
+      for (const { operation, status } of requests.entries()) statuses[`${operation} ${status}`] = (statuses[`${operation} ${status}`] ?? 0) + 1
+      const report = { operations: requests.counters(), statuses, sessions: oneDrive.state.sessions().length, hits: handles.reduce((sum, { hits }) => sum + hits, 0) }
+      requests.clear()
+      return report
+    }
+  }
+}
+
+async function plant ({ oneDrive }: Emulator, folders: number, files: number): Promise<void> {
+  const paths = ['/tree/0']
+  for (let folder = 1; folder < folders; folder++) paths.push(`${paths[(folder - 1) >> 3]}/${folder}`)
+  for (const path of paths) for (let file = 0; file < files; file++) await oneDrive.state.put(`${path}/${file}.txt`, 'x')
+}
+
+function stored ({ r2, azureFiles, oneDrive }: Emulator, cloud: Cloud, name: string): AsyncIterable<Buffer> | undefined {
+  switch (cloud) {
+    case 'r2': return r2.state.read(name, BUCKET)
+    case 'azureFiles': return azureFiles.state.read(name, SHARE)
+    case 'oneDrive': return oneDrive.state.read(`/${name}`)
+  }
+}
+
+async function digest (content: AsyncIterable<Buffer> | undefined): Promise<{ sha256: string, size: number }> {
+  if (content === undefined) throw new Error('nothing of that name is stored')
+  const hash = createHash('sha256')
+  let size = 0
+  for await (const chunk of content) {
+    hash.update(chunk)
+    size += chunk.length
+  }
+  return { sha256: hash.digest('hex'), size }
+}
+
+/** What one run in a process of its own took. */
+export interface Run<Found> {
+  /** RSS before the run and its highest, in bytes. */
+  base: number
+  peak: number
+  ms: number
+  found: Found
+}
+
+/** Runs `run` of `measureHere` in a fresh process of the bench `module`, with these arguments. A string that it sends is answered after `onWord`. */
+export async function measureApart<Found> (module: string, args: string[], env: Record<string, string>, onWord?: (word: string) => Promise<void>): Promise<Run<Found>> {
+  const child = fork(fileURLToPath(module), args, { execArgv: ['--expose-gc'], env: { ...process.env, ...env, SLUICE_BENCH_RUN: '1' } })
+  const exited = once(child, 'exit')
+  for (;;) {
+    const answer = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
+    if (answer === undefined) throw new Error(`the run "${args.join(' ')}" failed`)
+    const [said] = answer as [string | Run<Found>]
+    if (typeof said !== 'string') {
+      await exited
+      return said
+    }
+    await onWord?.(said)
+    child.send('done')
+  }
+}
+
+/** The other side of it: false where this process is no such child. */
+export async function measureHere (run: (...args: string[]) => Promise<unknown>): Promise<boolean> {
+  if (process.env['SLUICE_BENCH_RUN'] !== '1' || process.send === undefined) return false
+  const base = process.memoryUsage.rss()
+  const startedAt = performance.now()
+  const found = await run(...process.argv.slice(2))
+  process.send({ base, peak: process.resourceUsage().maxRSS * KiB, ms: performance.now() - startedAt, found } satisfies Run<unknown>)
+  process.disconnect()
+  return true
+}
+
+/** Bytes that no gzip makes smaller, the same for each run, and of which no two blocks are alike. */
+export function noise (size: number): Readable {
+  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16))
+  const zeros = Buffer.alloc(64 * KiB)
+  let left = size
+  return new Readable({
+    read () {
+      const length = Math.min(left, zeros.length)
+      left -= length
+      this.push(length === 0 ? null : cipher.update(zeros.subarray(0, length)))
+    }
+  })
+}
+
+if (process.env['SLUICE_BENCH_EMULATOR'] === '1' && process.send !== undefined) await serveClouds(answer => process.send?.(answer))
