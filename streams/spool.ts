@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { unlinkSync } from 'node:fs'
+import { constants, unlinkSync } from 'node:fs'
 import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,8 @@ import { checkSignal, checkSize, optionMessage } from './option-checks.ts'
 
 const DEFAULT_MEMORY = 16 * MiB
 const READ_BYTES = 64 * KiB
+/** Of Linux, open(2): a file that never has a name. Node tells no constant for it. */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
 
 export interface SpoolOptions {
   /** Bytes that stay in memory; what exceeds them goes to a temporary file. Default 16 MiB. */
@@ -22,9 +24,9 @@ export interface SpoolStreamOptions extends SpoolOptions {
 }
 
 /**
- * Bytes put aside until their number is known: `memory` bytes on the heap, the rest in a file of mode 0600. The name of the
- * file is removed as soon as it is open, so that nothing is left behind however the process ends, SIGKILL included; where
- * a system forbids that (Windows), it is removed by `close()` and at the exit of the process.
+ * Bytes put aside until their number is known: `memory` bytes on the heap, the rest in a file of mode 0600. It never has a
+ * name, so that nothing is left behind however the process ends, SIGKILL included. Where that cannot be, the name is removed
+ * as soon as the file is open; where a system forbids that too (Windows), by `close()` and at the exit of the process.
  */
 export class SpoolStore {
   readonly #memory: number
@@ -122,12 +124,14 @@ class PrivateFile {
 
   #named = false
 
-  private constructor (handle: FileHandle, path: string) {
+  private constructor (handle: FileHandle, path = '') {
     this.handle = handle
     this.#path = path
   }
 
   static async create (directory: string): Promise<PrivateFile> {
+    const nameless = await openNameless(directory)
+    if (nameless !== undefined) return new PrivateFile(nameless)
     const path = join(directory, `sluice-spool-${randomUUID()}`)
     const file = new PrivateFile(await open(path, 'wx+', 0o600), path)
     await file.#forgetName()
@@ -150,6 +154,12 @@ class PrivateFile {
       process.once('exit', this.#removeAtExit)
     }
   }
+}
+
+/** Undefined where the system or the file system knows no such files; why else it failed, opening one by name will tell. */
+async function openNameless (directory: string): Promise<FileHandle | undefined> {
+  if (process.platform !== 'linux') return undefined
+  return await open(directory, constants.O_RDWR | O_TMPFILE, 0o600).catch(() => undefined)
 }
 
 type Done = (error?: Error | null) => void

@@ -20,12 +20,12 @@ async function folder (t: { teardown (end: () => Promise<void>): void }): Promis
   return path
 }
 
-/** Files of this process that have lost their name, as Linux shows them. */
+/** Files without a name that this process has open there, as Linux shows them. */
 function openSpools (directory: string): number[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc/self/fd').flatMap(fd => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(join(directory, 'sluice-spool-')) ? [Number(fd)] : []
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(`${directory}/`) ? [Number(fd)] : []
     } catch {
       return []
     }
@@ -92,6 +92,20 @@ t.test('The temporary file is private, has no name, and is closed after success,
   await new Promise(resolve => setImmediate(resolve))
   t.strictSame(openSpools(directory), [])
   t.strictSame(readdirSync(directory), [])
+})
+
+t.test('Where files need a name, it is removed as soon as the file is open', async t => {
+  const directory = await folder(t)
+  const platform = Object.getOwnPropertyDescriptor(process, 'platform') as PropertyDescriptor
+  t.teardown(() => { Object.defineProperty(process, 'platform', platform) })
+  Object.defineProperty(process, 'platform', { ...platform, value: 'sunos' })
+  const store = new SpoolStore({ memory: 1000, directory })
+  await store.append(MIXED)
+  t.strictSame(readdirSync(directory), [])
+  const target = Buffer.alloc(MIXED.length)
+  t.equal(await store.read(target, 0), MIXED.length)
+  t.ok(target.equals(MIXED))
+  await store.close()
 })
 
 for (const end of ['SIGTERM', 'SIGKILL', 'exit', 'throw'] as const) {
