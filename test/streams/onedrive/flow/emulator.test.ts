@@ -231,6 +231,54 @@ t.test('A spool leaves neither file nor session behind: success, error, abort', 
   t.strictSame(cloud.state.items().map(({ path }) => path), ['/a.bin'])
 })
 
+// X-028
+t.test('Whatever ends an upload, its session is cancelled once, as the last thing of all', async t => {
+  const { emulator, cloud, client } = await world(t)
+  const broken = new Error('the source broke')
+  const size = BYTES.length
+  const ends: Record<string, (onedrive: OneDrive, path: string) => Promise<unknown>> = {
+    'a broken source': (onedrive, path) => pipeline(async function * () { yield BYTES.subarray(0, 3 * UNIT); throw broken }, onedrive.createWriteStream(path, { size })),
+    'a refused fragment': (onedrive, path) => {
+      emulator.faults.add({ operation: 'UploadFragment', skip: 1, status: 507 })
+      return pipeline(chunks(BYTES), onedrive.createWriteStream(path, { size }))
+    },
+    'a stream that is too long': (onedrive, path) => pipeline(chunks(BYTES), onedrive.createWriteStream(path, { size: size - UNIT })),
+    'a stream that is too short': (onedrive, path) => pipeline(chunks(BYTES), onedrive.createWriteStream(path, { size: size + UNIT })),
+    'an abort of the fragment in flight': async (onedrive, path) => {
+      emulator.faults.add({ operation: 'UploadFragment', skip: 1, stall: 'response' })
+      const stop = new AbortController()
+      const ending = pipeline(chunks(BYTES), onedrive.createWriteStream(path, { size, signal: stop.signal }))
+      while (emulator.requests.count('UploadFragment') < 2) await new Promise(setImmediate)
+      stop.abort()
+      await ending
+    }
+  }
+  for (const [name, end] of Object.entries(ends)) {
+    emulator.requests.clear()
+    await t.rejects(end(client(), `/${name}.bin`), name)
+    while (cloud.state.sessions().length > 0) await new Promise(setImmediate)
+    const operations = emulator.requests.operations()
+    t.equal(operations.indexOf('CancelUploadSession'), operations.length - 1, `${name}: ${operations.join(' ')}`)
+  }
+  t.strictSame(cloud.state.items(), [])
+})
+
+// X-029
+t.test('A session that cannot be cancelled is an orphan and a line of the log, and the first error is told', async t => {
+  const { emulator, cloud, client } = await world(t)
+  emulator.faults.add({ operation: 'CancelUploadSession', status: 500, times: Infinity })
+  const lines: string[] = []
+  const say = (): void => {}
+  const logger = { error: (_fields: object, message: string) => { lines.push(message) }, warn: say, info: say, debug: say, trace: say }
+  const broken = new Error('the source broke')
+  const stream = client({ logger }).createWriteStream('/a.bin', { size: BYTES.length })
+  await t.rejects(pipeline(async function * () { yield BYTES.subarray(0, 3 * UNIT); throw broken }, stream), broken)
+  if (!stream.closed) await new Promise(resolve => stream.once('close', resolve))
+  t.equal(stream.remote, 'orphan')
+  t.ok(lines.includes('Failed to cancel the upload session: it stays until it expires'), lines.join('; '))
+  t.equal(cloud.state.sessions().length, 1)
+})
+
 t.test('A session is taken up again by another client from its stored URL', async t => {
   const { cloud, client } = await world(t)
   const stream = client().createWriteStream('/a.bin', { size: BYTES.length, keepSession: true })
