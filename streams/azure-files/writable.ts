@@ -52,7 +52,8 @@ export interface WriteStreamOptions extends FileHeaders {
  * directories are made. After 'finish', `result` says what was stored; 'progress' tells the bytes that are acknowledged.
  * A failure, an abort or `destroy` removes what was begun before 'close'.
  *
- * Peak memory: (`concurrency` + 1) × `rangeSize`; with integrity `crc64` one more range for each in flight.
+ * Peak memory: (`concurrency` + 1) × `rangeSize`; with integrity `crc64` one more range for each in flight, with `md5` and
+ * ranges of 256 KiB or more 16 MiB for all streams of the process together, which the thread that hashes shares with us.
  * Wire: https://learn.microsoft.com/rest/api/storageservices/put-range (4 MiB, within the size of the file).
  *
  * @throws {RangeError} at once for a range size, concurrency or file size that the service would refuse.
