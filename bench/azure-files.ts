@@ -4,7 +4,7 @@
  * source, ranges of 4 MiB, 4 in flight. Download: into a `Writable`; the SDK's stream is one request, its
  * `downloadToBuffer` runs 4 ranges at once and holds the whole file.
  *
- *   node dist/bench/azure-files.js [--size MiB] [--rounds n] [--only text]
+ *   node dist/bench/azure-files.js [--size MiB] [--rounds n] [--only pattern]
  */
 import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -219,7 +219,7 @@ function median (values: number[]): number {
 async function main (): Promise<void> {
   const { values } = parseArgs({ options: { size: { type: 'string', default: '1024' }, rounds: { type: 'string', default: '5' }, only: { type: 'string', default: '' } } })
   const size = Number(values.size) * MiB
-  const contenders = CONTENDERS.filter(({ direction, name }) => `${direction} ${name}`.includes(values.only))
+  const contenders = CONTENDERS.filter(({ direction, name }) => new RegExp(values.only).test(`${direction} ${name}`))
   const found = new Map<Contender, Measured[]>(contenders.map(contender => [contender, []]))
   await using sink = await startSink()
   for (let round = 0; round < Number(values.rounds); round++) {

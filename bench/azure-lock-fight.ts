@@ -30,11 +30,11 @@ interface Contender { name: string, process: ChildProcess, leaseIds: Set<string>
 
 /** In the child: takes the lock again and again until it is told to stop. */
 async function contendHere (options: AzureFilesOptions): Promise<void> {
-  let stopped = false
-  process.once('message', () => { stopped = true })
+  const stop = new AbortController()
+  process.once('message', () => stop.abort())
   const azure = new AzureFiles(options)
   const tell = (event: Event): void => { process.send?.(event) }
-  while (!stopped) {
+  while (!stop.signal.aborted) {
     await azure.leases.withLock({ path: PATH, durationSeconds: LIFETIME_SECONDS, timeoutMs: 120_000, pollMs: 100 }, async ({ id: leaseId, signal }) => {
       tell({ name: 'in', leaseId })
       const { data } = await azure.files.read({ path: PATH, leaseId })

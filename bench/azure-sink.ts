@@ -3,6 +3,7 @@
  * and gives zeros back. Two exceptions let a bench prove that bytes arrive: each file has the size that was made of it and
  * counts the bytes that it was sent, and files named `kept…` give back what was written.
  */
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MiB } from '../lib/bytes/sizes.ts'
@@ -25,6 +26,7 @@ export const SHARE = 'bench'
 const ETAG = '"0x8D9A7F2E4C1B300"'
 const LAST_MODIFIED = 'Mon, 01 Jan 2024 00:00:00 GMT'
 const ZEROS = Buffer.alloc(4 * MiB)
+const md5OfZeros = new Map<number, string>()
 const files = new Map<string, SunkFile>()
 
 /** Where a host is an address, the account stands in the path: the SDK insists. */
@@ -92,16 +94,25 @@ async function drain (request: IncomingMessage): Promise<void> {
 function send (request: IncomingMessage, response: ServerResponse, file: SunkFile): void {
   const { size, received, content } = file
   const [start, end] = rangeOf(request, size)
-  const whole = end - start + 1 === size
+  const whole = end - start + 1 === size && request.headers['x-ms-range'] === undefined
   response.writeHead(whole ? 200 : 206, {
     'content-length': end - start + 1,
     'x-ms-type': 'File',
     'x-ms-meta-received': received,
+    ...(request.headers['x-ms-range-get-content-md5'] === undefined ? {} : { 'content-md5': md5Of(content?.subarray(start, end + 1) ?? ZEROS.subarray(0, end - start + 1)) }),
     ...(whole ? {} : { 'content-range': `bytes ${start}-${end}/${size}` })
   })
   if (request.method === 'HEAD') response.end()
   else if (content !== undefined) response.end(content.subarray(start, end + 1))
   else sendZeros(response, end - start + 1)
+}
+
+/** Of zeros it is computed once for each length. */
+function md5Of (bytes: Buffer): string {
+  if (bytes.buffer !== ZEROS.buffer) return hash('md5', bytes, 'base64')
+  const md5 = md5OfZeros.get(bytes.length) ?? hash('md5', bytes, 'base64')
+  md5OfZeros.set(bytes.length, md5)
+  return md5
 }
 
 function sendZeros (response: ServerResponse, left: number): void {
