@@ -27,7 +27,6 @@ export interface Report {
   operations: Record<string, { count: number, bytesIn: number, bytesOut: number }>
   statuses: Record<string, number>
   sessions: number
-  hits: number
 }
 
 export interface EmulatedClouds extends AsyncDisposable {
@@ -72,20 +71,19 @@ export async function startClouds (): Promise<EmulatedClouds> {
 
 async function serveClouds (tell: (answer: unknown) => void): Promise<void> {
   const emulator = await startEmulator({ seed: 1, r2: { buckets: [BUCKET] }, azureFiles: { shares: [SHARE] } })
-  const handles: Array<{ hits: number }> = []
   process.on('message', (command: Command) => {
-    answer(emulator, handles, command).then(found => tell(found ?? null), (error: unknown) => { throw error })
+    answer(emulator, command).then(found => tell(found ?? null), (error: unknown) => { throw error })
   })
   process.once('disconnect', () => { emulator.close().then(() => process.exit(), () => process.exit(1)) })
   tell({ ...emulator.env(), R2_BUCKET: BUCKET, AZURE_FILES_SHARE: SHARE })
 }
 
-async function answer (emulator: Emulator, handles: Array<{ hits: number }>, command: Command): Promise<unknown> {
+async function answer (emulator: Emulator, command: Command): Promise<unknown> {
   const { oneDrive, faults, requests } = emulator
   switch (command.ask) {
     case 'arm':
       Object.assign(oneDrive.quirks, command.quirks)
-      handles.push(...command.faults.map(fault => faults.add(fault)))
+      for (const fault of command.faults) faults.add(fault)
       return
     case 'expireDownloadUrls': return oneDrive.state.expireDownloadUrls()
     case 'plant': return await plant(emulator, command.folders, command.files)
@@ -93,7 +91,7 @@ async function answer (emulator: Emulator, handles: Array<{ hits: number }>, com
     case 'report': {
       const statuses: Record<string, number> = {}
       for (const { operation, status } of requests.entries()) statuses[`${operation} ${status}`] = (statuses[`${operation} ${status}`] ?? 0) + 1
-      const report = { operations: requests.counters(), statuses, sessions: oneDrive.state.sessions().length, hits: handles.reduce((sum, { hits }) => sum + hits, 0) }
+      const report = { operations: requests.counters(), statuses, sessions: oneDrive.state.sessions().length }
       requests.clear()
       return report
     }

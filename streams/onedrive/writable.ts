@@ -49,7 +49,8 @@ export interface WriteStreamOptions extends Conditions {
  * after fragment while the next one fills. The service wants the size of the file first: it is `size`, or what a piped file,
  * HTTP message or readable of ours tells; a stream that tells nothing and outgrows one fragment is spooled to its end, and
  * only then sent. After 'finish', `result` says what was stored; 'progress' tells how many bytes are through. A fragment
- * without a good answer is not sent again: the session is asked what it lacks. A failure, an abort or `destroy` cancels the
+ * without a good answer is not sent again: the session is asked what it lacks. What was spooled is begun anew when its session
+ * dies, or refuses the last fragment for ever, which fragments of another size may get through. A failure, an abort or `destroy` cancels the
  * session before 'close'.
  *
  * Peak memory: 2 × `fragmentSize`, one more after the service kept part of a fragment; where it spools, 3 × `fragmentSize`

@@ -9,7 +9,9 @@ import fc from 'fast-check'
 import t from 'tap'
 import { startEmulator } from '../../../../emulator/index.ts'
 import type { Emulator, OneDriveEmulator } from '../../../../emulator/index.ts'
+import { NetworkError } from '../../../../lib/errors.ts'
 import { quickXorBase64 } from '../../../../lib/digest/quick-xor.ts'
+import type { Resumption } from '../../../../lib/flow/range-readable.ts'
 import { OneDrive } from '../../../../streams/onedrive/client.ts'
 import type { OneDriveOptions } from '../../../../streams/onedrive/config.ts'
 import { TestClock } from '../support/clock.ts'
@@ -326,8 +328,15 @@ t.test('A download whose URL expires again and again, and whose connection is cu
   for (const status of [401, 403, 404, 410] as const) {
     cloud.quirks.expiredDownload = status
     cloud.quirks.downloadRequests = 3
-    for (let cut = 0; cut < 10; cut++) emulator.faults.add({ operation: 'DownloadContent', skip: cut, reset: { responseByte: 30_000 } })
-    t.ok((await buffer(client().createReadStream('/a.bin', { rangeSize: 100_000, concurrency: 2 }))).equals(BYTES), String(status))
+    // One that falls on a refused request cuts nothing.
+    for (let cut = 0; cut < 14; cut++) emulator.faults.add({ operation: 'DownloadContent', skip: cut, reset: { responseByte: 30_000 } })
+    const refused = emulator.requests.entries('DownloadContent').filter(entry => entry.status === status).length
+    const stream = client().createReadStream('/a.bin', { rangeSize: 100_000, concurrency: 2 })
+    let resumed = 0
+    stream.on('resume', ({ cause }: Resumption) => { if (cause instanceof NetworkError) resumed++ })
+    t.ok((await buffer(stream)).equals(BYTES), String(status))
+    t.ok(emulator.requests.entries('DownloadContent').filter(entry => entry.status === status).length >= refused + 2)
+    t.ok(resumed >= 10, `${resumed} cuts`)
     emulator.faults.clear()
   }
   cloud.quirks.ranges = 'ignore'
