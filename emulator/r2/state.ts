@@ -119,7 +119,7 @@ export class R2State {
   }
 
   async changeSetting (bucket: Bucket, setting: BucketSetting, document: string | undefined): Promise<void> {
-    if (document === undefined) delete bucket.settings[setting]
+    if (document === undefined) Reflect.deleteProperty(bucket.settings, setting)
     else bucket.settings[setting] = document
     await this.#saveBucket(bucket)
   }
