@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
-const HELPERS = new Set(['all.js', 'azure-sink.js', 'sink.js', 'table.js'])
+const HELPERS = new Set(['onedrive-emulator.js', 'all.js', 'azure-sink.js', 'sink.js', 'table.js'])
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const benches = (await readdir(folder)).filter(name => name.endsWith('.js') && !HELPERS.has(name)).sort()
 
