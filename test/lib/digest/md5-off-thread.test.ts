@@ -54,8 +54,7 @@ t.test('without permission for threads the bytes are hashed all the same', async
     console.log((await Promise.all(buffers.map(md5Base64OffThread))).join())
   `
   // What the test runner loads into each process is not permitted either.
-  const { NODE_OPTIONS: _, ...env } = process.env
   const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
-  const { stdout } = await run(process.execPath, [permission, '--allow-fs-read=*', '--input-type=module', '-e', program], { timeout: 20_000, env })
+  const { stdout } = await run('env', ['-u', 'NODE_OPTIONS', process.execPath, permission, '--allow-fs-read=*', '--input-type=module', '-e', program], { timeout: 20_000 })
   t.equal(stdout.trim(), Array.from({ length: 3 }, () => hash('md5', Buffer.alloc(1_000_000), 'base64')).join())
 })
