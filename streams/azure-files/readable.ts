@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteRange } from '../../lib/bytes/byte-range.ts'
 import { KiB } from '../../lib/bytes/sizes.ts'
-import { md5Base64 } from '../../lib/digest/part-digests.ts'
+import { md5Base64OffThread } from '../../lib/digest/md5-off-thread.ts'
 import { DigestMismatchError, NotModifiedError, ObjectChangedError } from '../../lib/errors.ts'
 import { RangeReadable } from '../../lib/flow/range-readable.ts'
 import type { AskedRange, OpenedRange, RangeSource, Verifier } from '../../lib/flow/range-readable.ts'
@@ -158,7 +158,7 @@ class FileSource implements RangeSource<FileProperties> {
 
   async #checked (body: FileBody['body'], expected: string): Promise<Buffer> {
     const bytes = await body.collect(MAX_RANGE_BYTES)
-    const found = md5Base64(bytes)
+    const found = await md5Base64OffThread(bytes)
     if (found === expected) return bytes
     // Something on the way changed the bytes: they are asked for again.
     throw new DigestMismatchError(`Cannot read ${quote(this.#target.path)} as a range has other bytes than the service sent`, {
