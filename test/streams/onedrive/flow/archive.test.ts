@@ -118,13 +118,14 @@ t.test('The temporary file and the session are gone when the service refuses, an
       yield * chunks
       if (operation === undefined) await once(stop.signal, 'abort')
     }
-    const ending = t.rejects(pipeline(archive(source), createGzip(), endless, aborted), { name: 'AbortError', remote: 'clean' })
+    const ending = t.rejects(pipeline(archive(source), createGzip(), endless, aborted), { name: 'AbortError' })
     const wanted = emulator.requests.count('UploadFragment') + 2
     const far = async (): Promise<boolean> => operation === undefined ? (await spoolsOf(process.pid, spool.directory)).length > 0 : emulator.requests.count(operation) >= wanted
     while (!await far()) await new Promise(setImmediate)
     stop.abort()
     await ending
     if (!aborted.closed) await once(aborted, 'close')
+    t.equal(aborted.remote, 'clean', 'told by the stream, whichever AbortError the pipeline passes on')
     t.strictSame([await spoolsOf(process.pid, spool.directory), emulator.oneDrive.state.sessions()], [[], []], operation ?? 'while it is spooled')
   }
   t.strictSame(emulator.oneDrive.state.items(), [])
