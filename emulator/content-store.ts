@@ -139,7 +139,7 @@ export class ContentStore {
       if (--blob.references > 0) continue
       this.#blobs.delete(blob.id)
       this.#inMemory -= blob.memory?.length ?? 0
-      if (isFile(blob)) rm(this.#path(blob.id), { force: true }).catch(() => {})
+      if (isFile(blob)) rm(this.#path(blob.id), { force: true }).catch(() => {}) // goes with the folder at the latest
     }
   }
 
@@ -259,9 +259,9 @@ class BlobSink implements Sink {
   }
 
   async discard (): Promise<void> {
-    await this.#writing.catch(() => {})
+    await this.#writing.catch(() => {}) // what failed to be written is not wanted any more
     if (this.#file === undefined) return
-    await this.#file.then(file => file.close()).catch(() => {})
+    await this.#file.then(file => file.close()).catch(() => {}) // nor is a file that never opened
     await rm(this.#pathOf(this.#id), { force: true })
   }
 

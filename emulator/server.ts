@@ -143,7 +143,7 @@ export class EmulatorServer {
       return
     }
     const message = `Emulator defect: ${error instanceof Error ? error.stack : String(error)}`
-    await exchange.send(service.errorAnswer({ status: 500, code: 'InternalError', message }, exchange.head)).catch(() => {})
+    await exchange.send(service.errorAnswer({ status: 500, code: 'InternalError', message }, exchange.head)).catch(() => {}) // the client has gone: nobody is left to tell
   }
 
   #newEntry (service: string, subject: ReturnType<Service['describe']>, head: RequestHead, socket: Socket): RequestEntry {

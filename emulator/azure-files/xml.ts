@@ -1,5 +1,8 @@
 /** XML as the service writes it: a byte order mark, an XML declaration, no white space between elements. */
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { flatten, type Parsed, type Xml } from '../xml-pieces.ts'
+
+export type { Parsed, Xml } from '../xml-pieces.ts'
 
 const BOM = '\uFEFF'
 const DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
@@ -7,9 +10,6 @@ const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 /** What XML 1.0 cannot hold although a name may. */
 // eslint-disable-next-line no-control-regex
 const ILLEGAL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/
-
-/** A child: nothing, one element, or many. */
-export type Xml = string | undefined | readonly Xml[]
 
 export function escapeText (text: string): string {
   return text.replace(/[&<>"]/g, character => ESCAPES[character] as string)
@@ -40,18 +40,6 @@ export function document (root: string, attributes: string, ...children: readonl
   const content = flatten(children)
   return `${BOM}${DECLARATION}${content === '' ? `<${root}${attributes} />` : `<${root}${attributes}>${content}</${root}>`}`
 }
-
-function flatten (children: readonly Xml[]): string {
-  let text = ''
-  for (const child of children) {
-    if (typeof child === 'string') text += child
-    else if (child !== undefined) text += flatten(child)
-  }
-  return text
-}
-
-/** A parsed element: its text when it has no children, else its children by name, in lists. */
-export type Parsed = string | { readonly [name: string]: readonly Parsed[] }
 
 const parser = new XMLParser({
   ignoreAttributes: true,

@@ -1,14 +1,14 @@
 /** XML out by a writer of a few lines, XML in by fast-xml-parser with entities left to us. */
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { flatten, type Parsed, type Xml } from '../xml-pieces.ts'
+
+export type { Parsed, Xml } from '../xml-pieces.ts'
 
 const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/'
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
-
-/** A child: nothing, one element, or many. */
-export type Xml = string | undefined | readonly Xml[]
 
 /** Control characters have no place in XML 1.0, but keys may hold them: they go as references, as S3 sends them. */
 function escape (text: string): string {
@@ -41,18 +41,6 @@ export function errorXml (code: string, message: string, details: Readonly<Recor
 export function escapeText (text: string): string {
   return escape(text)
 }
-
-function flatten (children: readonly Xml[]): string {
-  let text = ''
-  for (const child of children) {
-    if (typeof child === 'string') text += child
-    else if (child !== undefined) text += flatten(child)
-  }
-  return text
-}
-
-/** A parsed element: its text when it has no children, else its children by name, in lists. */
-export type Parsed = string | { readonly [name: string]: readonly Parsed[] }
 
 const parser = new XMLParser({
   ignoreAttributes: true,
