@@ -160,6 +160,12 @@ export class SizeMismatchError extends StorageError {
   }
 }
 
+/** A recording does not hold what was asked for, or does not hold it whole. The same request will not do better. */
+export class ReplayError extends StorageError {
+  override name = 'ReplayError'
+  static override readonly defaultCode: string = 'Replay'
+}
+
 /** Node's own shape for an aborted operation, with the reason of the signal as its cause. */
 export class AbortError extends Error {
   override name = 'AbortError'

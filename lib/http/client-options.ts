@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { ByteBudget } from '../bytes/byte-budget.ts'
 import type { Clock } from '../clock.ts'
+import type { SimulationOptions } from '../simulation/simulation-options.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { CircuitBreakerOptions } from './circuit-breaker.ts'
 import type { Timeouts } from './exchange.ts'
@@ -30,6 +31,8 @@ export interface ClientOptions {
   budget?: ByteBudget
   /** Default: the system's. */
   clock?: Clock
+  /** Records what goes to the service and comes back, or answers from a recording without network and credentials. Default `disabled`. */
+  simulation?: SimulationOptions
 }
 
 /** Node's timers turn longer waits into one of 1 ms. */

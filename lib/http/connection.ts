@@ -11,11 +11,14 @@ import type { CircuitBreakerOptions } from './circuit-breaker.ts'
 import { checkClientOptions } from './client-options.ts'
 import type { ClientOptions } from './client-options.ts'
 import { createDispatcher } from './dispatcher.ts'
+import type { DispatchSubject } from '../simulation/dispatch-subject.ts'
+import type { RecordingProfile } from '../simulation/recording-profile.ts'
 import { exchange } from './exchange.ts'
 import type { Timeouts } from './exchange.ts'
 import { silentLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import { observe } from './observe.ts'
+import { snakeCase } from './operation-names.ts'
 import { RateLimiter, rateLimit } from './rate-limit.ts'
 import { retry } from './retry.ts'
 import type { RetryPolicy } from './retry.ts'
@@ -38,6 +41,8 @@ export interface Service<Op extends Operation<unknown>> {
   metrics: MetricNames
   /** Attributes of every span. */
   attributes: Attributes
+  /** How its traffic is recorded and replayed. Absent where it never is. */
+  recording?: RecordingProfile
   timeouts: Timeouts
   breaker: CircuitBreakerOptions
   /** The row of the cloud's table for this kind of error. */
@@ -136,7 +141,12 @@ export class Connection<Op extends Operation<unknown>> {
   async #sendOnce (operation: Op, signal: AbortSignal | undefined): Promise<HttpResponse> {
     const request = await this.#service.prepare(operation)
     const timeouts = operation.timeouts === undefined ? this.#timeouts : { ...this.#timeouts, ...operation.timeouts }
-    return await exchange(this.#dispatcher, request, timeouts, signal)
+    return await exchange(this.#dispatcher, request, timeouts, signal, this.#subjectOf(operation))
+  }
+
+  #subjectOf ({ description, action }: Op): DispatchSubject | undefined {
+    const { recording } = this.#service
+    return recording && { service: recording.service, operation: recording.operations?.[description.name] ?? snakeCase(description.name), action }
   }
 
   async #read<T> ({ operation }: Call<T>, response: HttpResponse): Promise<T> {

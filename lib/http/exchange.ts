@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { AbortError, TimeoutError } from '../errors.ts'
+import type { DispatchSubject } from '../simulation/dispatch-subject.ts'
+import { withSubject } from '../simulation/dispatch-subject.ts'
 import type { HttpRequest, HttpResponse } from './call.ts'
 import { networkFailure } from './network-failure.ts'
 import { ResponseBody } from './response-body.ts'
@@ -28,19 +30,21 @@ type Controller = Dispatcher.DispatchController
  * Sends one request and resolves with status, headers and a flowing body.
  * Rejects with `TimeoutError`, `NetworkError` or `AbortError`; a body that breaks later errors with the same classes.
  */
-export function exchange (dispatcher: Dispatcher, request: HttpRequest, timeouts: Timeouts, signal?: AbortSignal): Promise<HttpResponse> {
+export function exchange (dispatcher: Dispatcher, request: HttpRequest, timeouts: Timeouts, signal?: AbortSignal, subject?: DispatchSubject): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(new AbortError(signal.reason))
     const handler = new ExchangeHandler(resolve, reject, timeouts, signal)
-    dispatcher.dispatch({
+    dispatcher.dispatch(withSubject({
       origin: request.origin,
       path: request.target,
       method: request.method,
       headers: request.headers,
       body: request.body ?? null,
+      // By itself undici closes the socket after HEAD, for servers that send a body then; none of ours does.
+      reset: false,
       headersTimeout: timeouts.headersMs + Math.ceil((request.body?.byteLength ?? 0) / SLOWEST_UPLOAD_BYTES_PER_MS),
       bodyTimeout: timeouts.bodyIdleMs
-    }, handler)
+    }, subject), handler)
   })
 }
 

@@ -7,6 +7,6 @@ export function operationNames (prefix: string): (name: string, words: Operation
   return (name, words, span = snakeCase(name)) => ({ name, span: `${prefix}.${span}`, ...words })
 }
 
-function snakeCase (name: string): string {
+export function snakeCase (name: string): string {
   return name.replace(/\B[A-Z]/g, letter => `_${letter}`).toLowerCase()
 }

@@ -13,6 +13,7 @@ import { METRICS, createLeaseGauge } from './metrics.ts'
 import type { LeaseGauge } from './metrics.ts'
 import { encodePath, encodeStrict } from './names.ts'
 import type { Target } from './names.ts'
+import { RECORDING } from './recording.ts'
 import type { AzureOperation } from './wire.ts'
 
 /** Operations say their own (specification 6.3); these serve what the table leaves open. */
@@ -48,6 +49,7 @@ export class AzureFilesConnection extends Connection<AzureOperation<unknown>> {
 class AzureFilesService implements Service<AzureOperation<unknown>> {
   readonly name = 'azure_files'
   readonly metrics = METRICS
+  readonly recording = RECORDING
   readonly timeouts = DEFAULT_TIMEOUTS
   readonly breaker = BREAKER
   readonly policyFor = retryPolicyFor

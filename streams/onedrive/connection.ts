@@ -22,6 +22,7 @@ import { readError, retryPolicyFor, toStorageError } from './errors.ts'
 import { IdentityService } from './identity-connection.ts'
 import { BYTES_UPLOADED, DOWNLOADS, METRICS, UPLOADS, UPLOAD_DURATION } from './metrics.ts'
 import { DOWNLOADING, GetDeviceCode, GetToken, UPLOADING } from './operations.ts'
+import { RECORDING } from './recording.ts'
 import { answererOf } from './wire.ts'
 import type { GraphOperation, Where } from './wire.ts'
 import type { IdentityOperation } from './wire-identity.ts'
@@ -108,6 +109,7 @@ function contentBytes (uploaded: Counter, downloaded: Counter): Counter {
 class OneDriveService implements Service<GraphOperation<unknown>> {
   readonly name = 'onedrive'
   readonly metrics = METRICS
+  readonly recording = RECORDING
   readonly timeouts = TIMEOUTS
   readonly breaker = BREAKER
   readonly attributes: Attributes

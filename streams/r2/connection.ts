@@ -11,6 +11,7 @@ import { EMPTY_PAYLOAD_SHA256, Signer, canonicalQuery, encodePath } from './auth
 import type { R2Config } from './config.ts'
 import { retryPolicyFor, toStorageError } from './errors.ts'
 import { METRICS, PARTS_METRIC } from './metrics.ts'
+import { RECORDING } from './recording.ts'
 import { sha256Hex } from './wire.ts'
 import type { R2Operation } from './wire.ts'
 
@@ -43,6 +44,7 @@ export class R2Connection extends Connection<R2Operation<unknown>> {
 class R2Service implements Service<R2Operation<unknown>> {
   readonly name = 'r2'
   readonly metrics = METRICS
+  readonly recording = RECORDING
   readonly timeouts = TIMEOUTS
   readonly breaker = BREAKER
   readonly policyFor = retryPolicyFor
