@@ -185,6 +185,46 @@ t.test('exchange() rejects what undici refuses to send, and leaves no timer behi
   t.equal(countTimers(), timers)
 })
 
+t.test('exchange() keeps the socket after HEAD, whatever length the answer tells and whether or not it is an error', async t => {
+  const answers = [{ headers: { 'content-length': '1000000' } }, { headers: { 'content-length': '0' } }, { status: 404 }, { status: 503, headers: { 'content-length': '300' } }]
+  const { send, server } = await start(t, [...answers, { body: 'whole' }], 1)
+  for (const { status = 200 } of answers) {
+    const response = await send({ method: 'HEAD' })
+    t.equal(response.status, status)
+    t.equal((await response.body.collect(100)).length, 0)
+  }
+  t.equal(String(await (await send({})).body.collect(100)), 'whole')
+  t.equal(server.connections, 1)
+  t.same(server.seen.map(({ method, headers }) => [method, headers.connection]), [...answers.map(() => ['HEAD', 'keep-alive']), ['GET', 'keep-alive']])
+})
+
+t.test('exchange() keeps the socket after HEAD when the body is not looked at', async t => {
+  const { send, server } = await start(t, [{ headers: { 'content-length': '1000000' } }, {}], 1)
+  const { body } = await send({ method: 'HEAD' })
+  await setImmediate()
+  body.destroy()
+  await drain(await send({}))
+  t.equal(server.connections, 1)
+})
+
+t.test('exchange() takes another socket after HEAD where the server closes this one', async t => {
+  const close = { headers: { connection: 'close', 'content-length': '10' } }
+  const { send, server } = await start(t, [close, close, { body: 'fine' }], 1)
+  for (let heads = 0; heads < 2; heads++) await drain(await send({ method: 'HEAD' }))
+  t.equal(String(await (await send({})).body.collect(100)), 'fine')
+  t.equal(server.connections, 3)
+})
+
+t.test('exchange() never takes what a server sends after HEAD for the next answer', async t => {
+  const { send, server } = await start(t, [
+    (_request, response) => { response.socket?.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\nwrong') },
+    { body: 'right' }
+  ], 1)
+  t.equal((await (await send({ method: 'HEAD' })).body.collect(100)).length, 0)
+  t.equal(String(await (await send({})).body.collect(100)), 'right')
+  t.equal(server.connections, 2)
+})
+
 t.test('ResponseBody that is destroyed ends the request, so that its socket is free', async t => {
   const { send, server } = await start(t, [stall('0123', 1_000_000), {}], 1)
   const { body } = await send({})
