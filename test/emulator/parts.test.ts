@@ -6,7 +6,7 @@ import { ContentStore } from '../../emulator/content-store.ts'
 import { AwsChunkedDecoder } from '../../emulator/r2/aws-chunked.ts'
 import { decodeWords, encodeWords } from '../../emulator/r2/encoded-words.ts'
 import { childrenOf, document, leaf, parseDocument, textOf } from '../../emulator/r2/xml.ts'
-import { seededRandom } from '../../emulator/random.ts'
+import { seededRandom } from '../../lib/seeded-random.ts'
 import { compareUtf8, SortedMap } from '../../emulator/sorted-map.ts'
 import { deriveSigningKey } from '../../streams/r2/auth.ts'
 
