@@ -53,6 +53,8 @@ export interface ContentStoreOptions {
   discard?: boolean
   /** How many bytes of small bodies may be in memory at once, 256 MiB unless given; those that come later become files. */
   memory?: number
+  /** Bodies up to this many bytes are small, 64 KiB unless given. */
+  largestInMemory?: number
 }
 
 export class ContentStore {
@@ -60,12 +62,14 @@ export class ContentStore {
   readonly #discard: boolean
   readonly #persistent: boolean
   readonly #memory: number
+  readonly #largestInMemory: number
   #inMemory = 0
   #folder: string | undefined
 
   constructor (options: ContentStoreOptions = {}) {
     this.#discard = options.discard ?? false
     this.#memory = options.memory ?? MEMORY_TOTAL
+    this.#largestInMemory = options.largestInMemory ?? MEMORY_LIMIT
     this.#persistent = options.folder !== undefined
     if (options.folder === undefined) return
     this.#folder = join(options.folder, 'blobs')
@@ -77,9 +81,9 @@ export class ContentStore {
     return this.#folder
   }
 
-  /** Stores what `source` yields; holds at most two writes of 512 KiB in memory. The content is born with one reference. */
+  /** Stores what `source` yields; holds at most two writes of 512 KiB in memory, or a body that stays there. The content is born with one reference. */
   async write (source: AsyncIterable<Buffer>, taps: readonly Tap[] = []): Promise<Content> {
-    const sink = this.#discard ? new CountingSink() : new BlobSink(this.#persistent || this.#inMemory >= this.#memory ? 0 : MEMORY_LIMIT, id => this.#path(id))
+    const sink = this.#discard ? new CountingSink() : new BlobSink(this.#persistent || this.#inMemory >= this.#memory ? 0 : this.#largestInMemory, id => this.#path(id))
     try {
       for await (const chunk of source) {
         for (const tap of taps) tap.update(chunk)
@@ -245,7 +249,7 @@ class BlobSink implements Sink {
     this.#chunks.push(chunk)
     this.#gathered += chunk.length
     this.#size += chunk.length
-    return this.#gathered < WRITE_SIZE ? undefined : this.#flush()
+    return this.#gathered < WRITE_SIZE || this.#size <= this.#memoryLimit ? undefined : this.#flush()
   }
 
   async end (): Promise<Blob> {

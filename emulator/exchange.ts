@@ -2,10 +2,10 @@
  * One request and its answer as they cross the wire, with what shall go wrong on the way. Services see a body to read and
  * give an answer to write; cuts, stalls, flips and slowness happen here, where the bytes pass.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../lib/clock.ts'
-import type { FaultEffects } from './faults.ts'
-import type { RequestEntry } from './request-log.ts'
+import type { FaultEffects } from '../lib/simulation/faults.ts'
+import type { RequestEntry } from '../lib/simulation/request-log.ts'
+import { type Channel, ConnectionEnded } from './channel.ts'
 import type { Answer, RequestHead } from './service.ts'
 
 /** Slow bodies move in steps of this many milliseconds. */
@@ -13,37 +13,20 @@ const PACE_MS = 50
 const PRINTABLE = /^[\x20-\x7e\t]*$/
 const BODILESS_STATUS: ReadonlySet<number> = new Set([204, 304])
 
-/** The client, or a fault, ended the connection: there is nobody left to answer. */
-export class ConnectionEnded extends Error {
-  override name = 'ConnectionEnded'
-
-  constructor () {
-    super('Cannot go on with the exchange as the connection has ended')
-  }
-}
-
 export class Exchange {
   readonly head: RequestHead
   readonly effects: FaultEffects
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
+  readonly #channel: Channel
   readonly #entry: RequestEntry
   readonly #clock: Clock
-  readonly #ended = new AbortController()
   #end: Promise<void> | undefined
-  #resume: (() => void) | undefined
-  #watched = false
 
-  constructor (request: IncomingMessage, response: ServerResponse, head: RequestHead, entry: RequestEntry, effects: FaultEffects, clock: Clock) {
-    this.#request = request
-    this.#response = response
+  constructor (channel: Channel, head: RequestHead, entry: RequestEntry, effects: FaultEffects, clock: Clock) {
+    this.#channel = channel
     this.head = head
     this.#entry = entry
     this.effects = effects
     this.#clock = clock
-    request.on('error', () => {}) // told to whoever reads the body; without a reader it must not end the process
-    response.on('error', () => {})
-    response.on('close', () => this.#ended.abort())
   }
 
   /** The service's time, which a fault may have set ahead or back. */
@@ -61,64 +44,58 @@ export class Exchange {
     const { reset, flipBit } = this.effects
     const resetAt = typeof reset === 'object' && 'requestByte' in reset ? reset.requestByte : Infinity
     const flipAt = flipBit !== undefined && 'requestBody' in flipBit ? flipBit.requestBody : Infinity
-    // Not `for await` over the request itself: leaving that loop early would destroy the socket under the answer.
-    for await (const chunk of this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    for await (const chunk of this.#channel.body()) {
       const position = this.#entry.bytesIn
       this.#entry.bytesIn += chunk.length
       if (this.#entry.bytesIn >= resetAt) this.reset()
       await this.#pace(chunk.length)
       yield flipped(chunk, flipAt - position)
     }
-    if (!this.#request.complete) throw new ConnectionEnded()
     if (this.#entry.bytesIn >= resetAt) this.reset()
   }
 
   /** Reads the rest of the request body and throws it away. */
   async drain (): Promise<void> {
-    if (this.#request.readableEnded) return
+    if (this.#channel.bodyRead) return
     const body = this.body()
     while ((await body.next()).done !== true) continue
   }
 
   /** Whether the connection is gone, so that there is nobody to answer. */
   get ended (): boolean {
-    return this.#ended.signal.aborted || this.#request.socket.destroyed
+    return this.#channel.gone
   }
 
   async delay (milliseconds: number): Promise<void> {
-    const slept = this.#clock.sleep(milliseconds, this.#ended.signal).catch(() => {}) // cut short by the end: told below
+    const slept = this.#clock.sleep(milliseconds, this.#channel.ended).catch(() => {}) // cut short by the end: told below
     await Promise.race([slept, this.#connectionEnd()])
-    if (this.#ended.signal.aborted) throw new ConnectionEnded()
+    if (this.#channel.ended.aborted) throw new ConnectionEnded()
   }
 
   /** Ends the connection at once, unkindly. */
   reset (): never {
-    this.#request.socket.resetAndDestroy()
+    this.#channel.reset()
     throw new ConnectionEnded()
   }
 
   /** Never answers; comes back when the connection has ended. */
   async stall (): Promise<never> {
+    this.#channel.stalled?.()
     await this.#connectionEnd()
     throw new ConnectionEnded()
   }
 
   async send (answer: Answer, midway?: () => Promise<void>): Promise<void> {
-    const response = this.#response
     this.#entry.status = answer.status
-    response.sendDate = false
-    if (answer.reason !== undefined) response.statusMessage = sendableText(answer.reason)
-    response.writeHead(answer.status, {
+    this.#channel.sendHead(answer.status, answer.reason === undefined ? undefined : sendableText(answer.reason), {
       ...this.#lengthOf(answer), ...sendable(answer.headers), Date: new Date(this.now()).toUTCString()
     })
     if (this.effects.reset === 'after-headers') {
-      response.flushHeaders()
-      await this.#flushed()
+      await this.#channel.flushed()
       this.reset()
     }
     if (this.head.method !== 'HEAD' && !BODILESS_STATUS.has(answer.status)) await this.#sendBody(answer, midway)
-    response.end()
-    this.#request.resume() // a body that nobody wanted would block the next request of the connection
+    this.#channel.finish()
   }
 
   /** The length of a body at hand; a stream's is the service's to say, and HEAD answers have none unless the service says. */
@@ -154,12 +131,11 @@ export class Exchange {
   }
 
   async #stop (): Promise<void> {
-    this.#response.flushHeaders()
-    await this.#flushed()
+    await this.#channel.flushed()
     if (this.effects.reset !== undefined) this.reset()
     if (this.effects.stall !== undefined) await this.stall()
-    if (this.effects.truncate?.ended === true) this.#response.end()
-    else this.#request.socket.end()
+    if (this.effects.truncate?.ended === true) this.#channel.finish()
+    else this.#channel.close()
     throw new ConnectionEnded()
   }
 
@@ -170,9 +146,12 @@ export class Exchange {
     for (let start = 0; start < chunk.length; start += step) {
       const piece = chunk.subarray(start, start + step)
       await this.#pace(piece.length)
-      if (this.#ended.signal.aborted) throw new ConnectionEnded()
+      if (this.#channel.ended.aborted) throw new ConnectionEnded()
       this.#entry.bytesOut += piece.length
-      if (!this.#response.write(piece)) await this.#drained()
+      const full = this.#channel.write(piece)
+      if (full === undefined) continue
+      await full
+      if (this.#channel.ended.aborted) throw new ConnectionEnded()
     }
   }
 
@@ -180,36 +159,10 @@ export class Exchange {
     if (this.effects.bytesPerSecond !== undefined) await this.delay(bytes / this.effects.bytesPerSecond * 1000)
   }
 
-  async #drained (): Promise<void> {
-    this.#watch()
-    if (!this.#ended.signal.aborted && this.#response.writableNeedDrain) {
-      await new Promise<void>(resolve => { this.#resume = resolve })
-    }
-    if (this.#ended.signal.aborted) throw new ConnectionEnded()
-  }
-
-  /** One pair of listeners for the whole body, not one per chunk. */
-  #watch (): void {
-    if (this.#watched) return
-    this.#watched = true
-    const resume = (): void => this.#resume?.()
-    this.#response.on('drain', resume)
-    this.#ended.signal.addEventListener('abort', resume)
-  }
-
-  /** Until all that was written has gone to the operating system. */
-  async #flushed (): Promise<void> {
-    if (this.#response.writableLength === 0 && this.#request.socket.writableLength === 0) return
-    await Promise.race([
-      new Promise<void>(resolve => { this.#request.socket.write('', () => resolve()) }),
-      this.#connectionEnd()
-    ])
-  }
-
   #connectionEnd (): Promise<void> {
     this.#end ??= new Promise(resolve => {
-      if (this.#ended.signal.aborted) resolve()
-      else this.#ended.signal.addEventListener('abort', () => resolve(), { once: true })
+      if (this.#channel.ended.aborted) resolve()
+      else this.#channel.ended.addEventListener('abort', () => resolve(), { once: true })
     })
     return this.#end
   }

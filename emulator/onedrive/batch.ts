@@ -2,7 +2,7 @@
  * `$batch`: up to 20 requests in one, each answered and throttled by itself. Faults that ask for a status, a lost answer or a
  * changed object hit parts as they hit requests; there is no connection of a part's own to cut.
  */
-import type { FaultEffects } from '../faults.ts'
+import type { FaultEffects } from '../../lib/simulation/faults.ts'
 import type { Answer, RequestHead } from '../service.ts'
 import { type Call, jsonAnswer } from './call.ts'
 import { badRequest, errorForStatus, type RequestIds } from './errors.ts'

@@ -1,5 +1,5 @@
 import type { ContentStore } from '../content-store.ts'
-import type { FaultPlan } from '../faults.ts'
+import type { FaultPlan } from '../../lib/simulation/faults.ts'
 import type { Answer, RequestHead } from '../service.ts'
 import type { RequestBudget } from './budget.ts'
 import type { CopyJobs } from './copy-jobs.ts'

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 import type { ContentStore } from '../content-store.ts'
-import type { FaultPlan } from '../faults.ts'
+import type { FaultPlan } from '../../lib/simulation/faults.ts'
 import type { RecordStore } from '../record-store.ts'
 import { userIdentity } from './auth.ts'
 import { RequestBudget } from './budget.ts'
