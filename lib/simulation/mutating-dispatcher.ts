@@ -1,0 +1,79 @@
+import { Dispatcher } from 'undici'
+import { systemClock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { MutatedExchange } from './mutated-exchange.ts'
+import { MutationPlan } from './mutation-plan.ts'
+import type { Mutation, MutationCount } from './mutations.ts'
+
+export interface MutatingOptions {
+  mutations: readonly Mutation[]
+  /** For mutations with a `chance`: the same seed and the same requests give the same trouble. Default 0. */
+  seed?: number
+  /** For waits and stalls. Default: the system's. */
+  clock?: Clock
+}
+
+/**
+ * Makes trouble between a client and any dispatcher: a replayer, a recorder, a mock, an `Agent`. Errors are those that
+ * undici raises for the real thing. Requests without trouble pass untouched; answers are changed as they stream by, so that
+ * only `rewrite` holds a body, of 1 MiB at most. A request with trouble has its `stall` after the request's own
+ * `headersTimeout` or `bodyTimeout`, by `clock`.
+ */
+export class MutatingDispatcher extends Dispatcher {
+  readonly #next: Dispatcher
+  readonly #plan: MutationPlan
+  readonly #clock: Clock
+  readonly #dispatch: Dispatcher.Dispatch
+
+  /** @throws {ConfigurationError} naming the mutation, counted from 1, and what is wrong with it. */
+  constructor (next: Dispatcher, { mutations, seed = 0, clock = systemClock }: MutatingOptions) {
+    super()
+    this.#next = next
+    this.#plan = new MutationPlan(mutations, seed)
+    this.#clock = clock
+    // `compose` gives handlers of undici's older form the new one.
+    const composed = next.compose(dispatch => (options, handler) => this.#mutate(dispatch, options, handler))
+    this.#dispatch = (options, handler) => composed.dispatch(options, handler)
+  }
+
+  override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return this.#dispatch(options, handler)
+  }
+
+  /** How often each mutation found its request and took place, in the order of the script. */
+  get counts (): MutationCount[] {
+    return this.#plan.counts
+  }
+
+  /** What should have happened so far and did not, one line each. */
+  unmet (): string[] {
+    return this.#plan.unmet()
+  }
+
+  /** @throws {Error} naming each mutation that did not happen as often as it should have, with what was seen instead. */
+  verify (): void {
+    const unmet = this.unmet()
+    if (unmet.length > 0) throw new Error(`Cannot confirm the mutations as ${unmet.join('; ')}`)
+  }
+
+  override close (): Promise<void>
+  override close (callback: () => void): void
+  override close (callback?: () => void): Promise<void> | void {
+    return callback === undefined ? this.#next.close() : this.#next.close(callback)
+  }
+
+  override destroy (error?: Error | null): Promise<void>
+  override destroy (callback: () => void): void
+  override destroy (error: Error | null, callback: () => void): void
+  override destroy (error?: Error | null | (() => void), callback?: () => void): Promise<void> | void {
+    if (typeof error === 'function') return this.#next.destroy(error)
+    return callback === undefined ? this.#next.destroy(error ?? null) : this.#next.destroy(error ?? null, callback)
+  }
+
+  #mutate (dispatch: Dispatcher.Dispatch, options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const happening = this.#plan.meet(options)
+    if (happening === undefined) return dispatch(options, handler)
+    new MutatedExchange({ dispatch, options, handler, happening, clock: this.#clock }).start()
+    return true
+  }
+}
