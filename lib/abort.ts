@@ -1,4 +1,5 @@
 import { getMaxListeners, setMaxListeners } from 'node:events'
+import { watch } from './clock.ts'
 import type { Clock } from './clock.ts'
 
 /**
@@ -28,7 +29,7 @@ export function aWhileAfter (signal: AbortSignal, ms: number, clock: Clock): { s
   const late = new AbortController()
   const settled = new AbortController()
   const stopListening = onAbort(signal, reason => {
-    clock.sleep(ms, settled.signal).then(() => late.abort(reason), () => undefined) // `stop` has ended the wait
+    watch(clock, ms, settled.signal).then(() => late.abort(reason), () => undefined) // `stop` has ended the wait
   })
   const stop = (): void => {
     stopListening()

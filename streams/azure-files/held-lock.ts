@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { systemClock } from '../../lib/clock.ts'
+import { watch } from '../../lib/clock.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { AbortError, NotFoundError } from '../../lib/errors.ts'
+import { NotFoundError } from '../../lib/errors.ts'
 import { LeaseError } from './errors.ts'
 import { quote } from './wire.ts'
 
@@ -87,7 +86,7 @@ export class HeldLock {
     const { clock, lifetimeMs } = this.#options
     for (let waitMs = lifetimeMs / 3; !this.#stopped.signal.aborted && this.lost === undefined;) {
       try {
-        await pause(clock, waitMs, this.#stopped.signal)
+        await watch(clock, waitMs, this.#stopped.signal)
         const sentAt = clock.now()
         await this.#beatInTime()
         this.#aliveSince = sentAt
@@ -104,7 +103,7 @@ export class HeldLock {
     const { clock, lifetimeMs, beat } = this.#options
     const done = new AbortController()
     const signal = AbortSignal.any([this.#stopped.signal, done.signal])
-    const late = pause(clock, this.#aliveSince + lifetimeMs - clock.now(), signal).then(() => { throw this.#expired() })
+    const late = watch(clock, Math.max(0, this.#aliveSince + lifetimeMs - clock.now()), signal).then(() => { throw this.#expired() })
     late.catch(() => undefined) // Heard below, or of no interest any more.
     try {
       await Promise.race([beat(signal), late])
@@ -133,15 +132,5 @@ export class HeldLock {
   #error (code: string, why: string, cause?: unknown): LeaseError {
     const { path, share } = this.lease
     return new LeaseError(`Cannot keep the lock of ${path === undefined ? `share ${quote(share)}` : quote(path)}: ${why}`, { code, operation: 'LeaseFile', cause })
-  }
-}
-
-/** As `clock.sleep`, but nothing that the process would wait for. */
-async function pause (clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (clock !== systemClock) return await clock.sleep(Math.max(0, ms), signal)
-  try {
-    await delay(Math.max(0, ms), undefined, { ref: false, signal })
-  } catch {
-    throw new AbortError(signal.reason)
   }
 }
