@@ -1,11 +1,11 @@
-/** The import lines of all sources: `bin, bench, test → emulator → streams → lib`, and no cloud imports another. */
+/** The import lines of all sources: `bin, bench, fixtures, test → emulator → streams → lib`, and no cloud imports another. */
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import t from 'tap'
 
 const ROOT = findRoot(import.meta.dirname)
-const LAYERS = ['lib', 'streams', 'emulator', 'bin', 'bench', 'test']
-const OUTERMOST = ['bin', 'bench', 'test']
+const LAYERS = ['lib', 'streams', 'emulator', 'bin', 'bench', 'fixtures', 'test']
+const OUTERMOST = ['bin', 'bench', 'fixtures', 'test']
 const CLOUDS = ['r2', 'onedrive', 'azure-files']
 const IMPORT = /^(?:import|export)\s+(?:type\s+)?(?:[\w$]+\s*,?\s*)?(?:\{[^}]*\}|\*(?:\s+as\s+\w+)?)?(?:\s*from\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm
 
@@ -24,7 +24,7 @@ t.test('the reader of import lines finds them', t => {
   t.end()
 })
 
-t.test('imports point one way: bin, bench, test → emulator → streams → lib', t => {
+t.test('imports point one way: bin, bench, fixtures, test → emulator → streams → lib', t => {
   t.same(local.filter(({ from, to }) => !mayImport(layerOf(from), layerOf(to))), [])
   t.end()
 })
