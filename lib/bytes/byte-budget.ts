@@ -1,4 +1,5 @@
 import { AbortError } from '../errors.ts'
+import { MiB } from './sizes.ts'
 
 export interface AcquireOptions {
   /** Ends the wait with an `AbortError`. */
@@ -17,16 +18,24 @@ interface Waiter { bytes: number, grant: (release: Release) => void }
  * overtaken for ever by small ones. Each transfer has its first buffer for certain, so `inUse` may pass the limit by that.
  */
 export class ByteBudget {
-  readonly limit: number
+  #limit: number
   #inUse = 0
   #peak = 0
   readonly #queue = new Set<Waiter>()
 
   /** @throws {RangeError} `limit` is not a positive whole number of bytes. */
   constructor (options: { limit: number }) {
-    const { limit } = options
-    if (!Number.isSafeInteger(limit) || limit <= 0) throw new RangeError(`Cannot keep a budget as limit must be a positive number of bytes: received ${limit}`)
-    this.limit = limit
+    this.#limit = checkLimit(options.limit)
+  }
+
+  /** Bytes. May be set at any time: a lower one holds for new claims, and transfers under way shrink to it as parts end. */
+  get limit (): number {
+    return this.#limit
+  }
+
+  set limit (bytes: number) {
+    this.#limit = checkLimit(bytes)
+    this.#serve()
   }
 
   get inUse (): number {
@@ -43,13 +52,18 @@ export class ByteBudget {
     return this.#queue.size
   }
 
+  /** More is wanted than there is: whoever has more than it needs at the moment should give it back. */
+  get pressed (): boolean {
+    return this.#queue.size > 0 || this.#inUse > this.#limit
+  }
+
   /**
-   * @throws {RangeError} `bytes` exceeds the limit: the claim could never be granted, and would hold up all behind it.
+   * @throws {RangeError} `bytes` exceeds the limit: the claim could never be granted.
    * @throws {AbortError} `signal` aborted first.
    */
   async acquire (bytes: number, { signal, guaranteed = false }: AcquireOptions = {}): Promise<Release> {
     if (guaranteed) return this.take(bytes)
-    if (bytes > this.limit) throw new RangeError(`Cannot acquire ${bytes} bytes from a budget of ${this.limit}`)
+    if (bytes > this.#limit) throw new RangeError(`Cannot acquire ${bytes} bytes from a budget of ${this.#limit}`)
     if (signal?.aborted === true) throw new AbortError(signal.reason)
     return this.tryTake(bytes) ?? await this.#wait(bytes, signal)
   }
@@ -73,7 +87,7 @@ export class ByteBudget {
   }
 
   #fits (bytes: number): boolean {
-    return this.#inUse + bytes <= this.limit
+    return this.#inUse + bytes <= this.#limit
   }
 
   #wait (bytes: number, signal: AbortSignal | undefined): Promise<Release> {
@@ -92,14 +106,27 @@ export class ByteBudget {
       }
       this.#queue.add(waiter)
       signal?.addEventListener('abort', leave, { once: true })
+      this.#serve()
     })
   }
 
   #serve (): void {
     for (const waiter of this.#queue) {
+      if (waiter.bytes > this.#limit) continue // Since the limit was lowered it can never be served, and must not hold up the others.
       if (!this.#fits(waiter.bytes)) return
       this.#queue.delete(waiter)
       waiter.grant(this.take(waiter.bytes))
     }
   }
 }
+
+function checkLimit (limit: number): number {
+  if (!Number.isSafeInteger(limit) || limit <= 0) throw new RangeError(`Cannot keep a budget as limit must be a positive number of bytes: received ${limit}`)
+  return limit
+}
+
+/**
+ * What all transfers of all clients of the process share that are not given another `budget`: 256 MiB until its `limit` is
+ * set. Part buffers of uploads count, ranges that downloads read ahead, and what OneDrive spools in memory.
+ */
+export const defaultBudget = new ByteBudget({ limit: 256 * MiB })

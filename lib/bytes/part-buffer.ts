@@ -1,8 +1,11 @@
+import { partPool } from './buffer-pool.ts'
 import { KiB, MiB } from './sizes.ts'
 
 export const SMALLEST_MEMORY = 64 * KiB
 /** From here on the whole part at once: what is outgrown stays until the next garbage collection. */
 const DOUBLED_UP_TO = MiB
+
+const NOTHING = Buffer.alloc(0)
 
 export interface PartBufferOptions {
   /** How many bytes a whole part has. */
@@ -31,12 +34,13 @@ export class PartBuffer {
 
   /** A buffer whose memory fits what is `expected`, so that 4 KiB never take the memory of a whole part. */
   static small (partSize: number, expected: number, onGrow?: (bytes: number) => void): PartBuffer {
+    if (expected >= partSize) return PartBuffer.whole(partSize)
     const memory = Buffer.allocUnsafeSlow(Math.min(partSize, Math.max(SMALLEST_MEMORY, expected)))
     return new PartBuffer({ partSize, memory, onGrow })
   }
 
   static whole (partSize: number): PartBuffer {
-    return new PartBuffer({ partSize, memory: Buffer.allocUnsafeSlow(partSize) })
+    return new PartBuffer({ partSize, memory: partPool.take(partSize) })
   }
 
   get length (): number {
@@ -61,6 +65,18 @@ export class PartBuffer {
     return taken
   }
 
+  /**
+   * Lets `read` write into the room that is left, at most `limit` bytes of it, and takes as many as it says that it wrote;
+   * 0 is the end of what it reads. Nothing else may be done with the part meanwhile.
+   */
+  async fill (limit: number, read: (room: Buffer) => Promise<number>): Promise<number> {
+    const wanted = Math.min(limit, this.room)
+    this.#grow(this.#length + wanted)
+    const taken = await read(this.#memory.subarray(this.#length, this.#length + wanted))
+    this.#length += taken
+    return taken
+  }
+
   /** What is filled, without a copy: valid until `clear`. */
   bytes (): Buffer {
     return this.#memory.subarray(0, this.#length)
@@ -71,11 +87,18 @@ export class PartBuffer {
     this.#length = 0
   }
 
+  /** Empties the buffer for good: whole memory is used again by other uploads. Nobody may read or write it any more. */
+  retire (): void {
+    if (this.#memory.length === this.partSize && this.partSize >= SMALLEST_MEMORY) partPool.giveBack(this.#memory)
+    this.#memory = NOTHING
+    this.#length = 0
+  }
+
   #grow (needed: number): void {
     if (needed <= this.#memory.length) return
     let capacity = this.#memory.length
     while (capacity < needed) capacity = capacity < DOUBLED_UP_TO ? capacity * 2 : this.partSize
-    const larger = Buffer.allocUnsafeSlow(Math.min(capacity, this.partSize))
+    const larger = capacity >= this.partSize ? partPool.take(this.partSize) : Buffer.allocUnsafeSlow(capacity)
     larger.set(this.bytes())
     this.#onGrow?.(larger.length - this.#memory.length)
     this.#memory = larger

@@ -1,16 +1,24 @@
 import { setMaxListeners } from 'node:events'
+import type { PathLike } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { Writable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
 import { onAbort } from '../abort.ts'
+import { defaultBudget } from '../bytes/byte-budget.ts'
 import type { ByteBudget } from '../bytes/byte-budget.ts'
 import type { PartBuffer } from '../bytes/part-buffer.ts'
 import { AbortError, SizeMismatchError, StorageError } from '../errors.ts'
 import type { RemoteState } from '../errors.ts'
 import { dispose, toError } from './lifecycle.ts'
+import { PartFile } from './part-file.ts'
+import type { Fill, FileSpan } from './part-file.ts'
 import { PartMemory } from './part-memory.ts'
+import { readStraight } from './part-read-stream.ts'
 import type { Part, PartUpload } from './part-upload.ts'
 import { sourceSize } from './source-size.ts'
 import { positiveInteger, wholeNumber } from './validate.ts'
 
+export type { FileSpan } from './part-file.ts'
 export type { Part, PartUpload, UploadInfo } from './part-upload.ts'
 
 export interface PartWritableOptions {
@@ -23,6 +31,7 @@ export interface PartWritableOptions {
   maxParts?: number | undefined
   signal?: AbortSignal | undefined
   highWaterMark?: number | undefined
+  /** Default: that of the process. */
   budget?: ByteBudget | undefined
   /** What is stored, for messages: `"videos/a.mp4"`. */
   subject?: string | undefined
@@ -57,9 +66,13 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   readonly #cancel = new AbortController()
   readonly #inFlight = new Set<Promise<void>>()
   readonly #stopListening: () => void
+  readonly #fill: Fill = (limit, read) => this.#fillFrom(limit, read)
   #phase: Phase<Receipt, Result> = { name: 'collecting' }
   #source: unknown
   #hint: number | undefined
+  /** Declared by an option or by the file that is stored. */
+  #size: number | undefined
+  #filled: Promise<unknown> | undefined
   #memory: PartMemory | undefined
   #filling: PartBuffer | undefined
   #partSize = 0
@@ -74,7 +87,11 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
     super(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
     this.#upload = upload
     this.#options = options
-    this.once('pipe', source => { this.#source = source })
+    this.#size = options.size
+    this.once('pipe', source => {
+      this.#source = source
+      readStraight(source, this, this.#fill)
+    })
     setMaxListeners(0, this.#cancel.signal)
     // Destroyed on the next tick only, but from here on nothing is sent.
     if (options.signal?.aborted === true) this.#cancel.abort(new AbortError(options.signal.reason))
@@ -101,9 +118,23 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
     return this.#remote
   }
 
+  /**
+   * Stores a file, or its bytes from `start` to `end` (inclusive), read straight into the memory of parts, and ends the
+   * stream: several times faster than `pipeline`. Nothing may be written besides. Its size is declared by that, so that
+   * OneDrive spools nothing. Resolves with `result` after 'close'; a pipe or a device is stored as a stream of its bytes.
+   *
+   * @throws {SizeMismatchError} the file changed its size while it was read, or `size` says another; nothing is published.
+   */
+  async fromFile (path: PathLike, span: FileSpan = {}): Promise<Result> {
+    const ended = finished(this)
+    this.#storeFile(path, span).catch((error: unknown) => this.destroy(toError(error)))
+    await ended
+    return this.result as Result
+  }
+
   override _write (chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     // The way of small writes: no promise where the chunk fits into the part at hand.
-    if (this.#appendAtOnce(chunk)) return done()
+    if (this.#filled === undefined && this.#appendAtOnce(chunk)) return done()
     this.#collect(chunk).then(() => done(), done)
   }
 
@@ -133,35 +164,68 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
     return true
   }
 
+  async #storeFile (path: PathLike, span: FileSpan): Promise<void> {
+    const file = await PartFile.open(path, span)
+    if (file === undefined) return await pipeline(createReadStream(path, { start: span.start, end: span.end ?? Infinity }), this)
+    try {
+      this.#declare(file.length)
+      await file.read(this.#fill)
+    } finally {
+      await file.close()
+    }
+    this.end()
+  }
+
+  #declare (size: number): void {
+    if (this.#size !== undefined && this.#size !== size) throw this.#sizeMismatch(size)
+    validate({ ...this.#options, size })
+    this.#size = size
+  }
+
   async #collect (chunk: Buffer): Promise<void> {
-    const memory = this.#memory ?? await this.#prepare()
+    await this.#filled
     if (this.#exceedsSize(chunk.length)) throw this.#sizeMismatch(this.#written + chunk.length)
     for (let rest = chunk; rest.length > 0;) {
-      if (this.#filling?.room === 0) await this.#ship(this.#filling, false)
-      this.#filling ??= await this.#nextBuffer(memory, rest.length)
-      const taken = this.#filling.append(rest)
+      const taken = (await this.#partWithRoom(rest.length)).append(rest)
       this.#written += taken
       rest = rest.subarray(taken)
     }
   }
 
+  /** One call at a time; a write meanwhile waits. */
+  async #fillFrom (limit: number, read: (room: Buffer) => Promise<number>): Promise<number> {
+    const filled = this.#partWithRoom(limit).then(part => part.fill(limit, read))
+    this.#filled = filled.catch(() => undefined) // Told to our caller; the writes that wait need not hear of it.
+    const taken = await filled
+    this.#filled = undefined
+    this.#cancel.signal.throwIfAborted()
+    this.#written += taken
+    if (this.#exceedsSize(0)) throw this.#sizeMismatch(this.#written)
+    return taken
+  }
+
+  async #partWithRoom (incoming: number): Promise<PartBuffer> {
+    const memory = this.#memory ?? await this.#prepare()
+    if (this.#filling?.room === 0) await this.#ship(this.#filling, false)
+    this.#filling ??= await this.#nextBuffer(memory, incoming)
+    return this.#filling
+  }
+
   async #prepare (): Promise<PartMemory> {
     this.#hint = await sourceSize(this.#source)
     this.#cancel.signal.throwIfAborted()
-    const { concurrency, budget } = this.#options
-    this.#partSize = partSizeFor(this.#options, this.#options.size ?? this.#hint)
+    const { concurrency, budget = defaultBudget } = this.#options
+    this.#partSize = partSizeFor(this.#options, this.#size ?? this.#hint)
     this.#memory = new PartMemory({ partSize: this.#partSize, buffers: concurrency + 1, budget })
     return this.#memory
   }
 
   async #nextBuffer (memory: PartMemory, incoming: number): Promise<PartBuffer> {
-    const expected = this.#options.size ?? this.#hint ?? incoming
-    for (;;) {
-      const buffer = memory.take(expected)
-      if (buffer !== undefined) return buffer
-      await Promise.race([...this.#inFlight, memory.granted()])
-      this.#cancel.signal.throwIfAborted()
-    }
+    const expected = this.#shipped > 0 ? this.#partSize : this.#size ?? this.#hint ?? incoming
+    const buffer = await memory.next(expected)
+    this.#cancel.signal.throwIfAborted()
+    if (buffer === undefined) throw new AbortError(undefined, 'The stream was destroyed')
+    return buffer
   }
 
   async #ship (buffer: PartBuffer, last: boolean): Promise<void> {
@@ -195,7 +259,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   }
 
   async #begin (): Promise<void> {
-    const size = this.#options.size ?? (this.#ended ? this.#written : undefined)
+    const size = this.#size ?? (this.#ended ? this.#written : undefined)
     await this.#upload.begin({ size, expected: size ?? this.#hint }, this.#cancel.signal)
   }
 
@@ -207,26 +271,27 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   }
 
   #total (): number | undefined {
-    const total = this.#options.size ?? (this.#ended ? this.#written : this.#hint)
+    const total = this.#size ?? (this.#ended ? this.#written : this.#hint)
     return total !== undefined && total < this.#written ? undefined : total
   }
 
   async #finish (): Promise<void> {
     const memory = this.#memory ?? await this.#prepare()
-    const { size } = this.#options
-    if (size !== undefined && this.#written < size) throw this.#sizeMismatch(this.#written)
+    if (this.#size !== undefined && this.#written < this.#size) throw this.#sizeMismatch(this.#written)
     this.#ended = true
     const last = this.#filling ?? await this.#nextBuffer(memory, 0)
     this.#cancel.signal.throwIfAborted()
     const send = this.#shipped === 0 ? this.#upload.putWhole?.bind(this.#upload) : undefined
-    if (send !== undefined) return await this.#remember(this.#putWhole(last.bytes(), send)).done
+    if (send !== undefined) return await this.#remember(this.#putWhole(last, send)).done
     await this.#ship(last, true)
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight)
     this.#cancel.signal.throwIfAborted()
+    memory.close() // Others may need it while this upload is completed.
     await this.#remember(this.#complete()).done
   }
 
-  async #putWhole (bytes: Buffer, send: (bytes: Buffer, signal: AbortSignal) => Promise<Result>): Promise<void> {
+  async #putWhole (last: PartBuffer, send: (bytes: Buffer, signal: AbortSignal) => Promise<Result>): Promise<void> {
+    const bytes = last.bytes()
     try {
       const result = await send(bytes, this.#cancel.signal)
       this.#phase = { name: 'settled', remote: 'stored', result }
@@ -234,6 +299,8 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
       this.#phase = { name: 'settled', remote: remoteOf(error) ?? 'unknown' }
       throw error
     }
+    this.#filling = undefined
+    this.#memory?.giveBack(last)
     this.#acknowledge(1, bytes.length)
   }
 
@@ -273,11 +340,11 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   }
 
   #exceedsSize (more: number): boolean {
-    return this.#options.size !== undefined && this.#written + more > this.#options.size
+    return this.#size !== undefined && this.#written + more > this.#size
   }
 
   #sizeMismatch (found: number): SizeMismatchError {
-    const { size: expected = 0 } = this.#options
+    const expected = this.#size ?? 0
     const relation = found > expected ? 'longer' : 'shorter'
     return new SizeMismatchError(`Cannot store ${this.#subject} as the stream is ${relation} than its declared size of ${expected} bytes: received ${found}`, { expected, found })
   }

@@ -1,3 +1,4 @@
+import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
 import type { RecursiveListReadable } from '../../lib/flow/recursive-list-readable.ts'
@@ -16,6 +17,8 @@ import { HeldLeases } from './held-leases.ts'
 import { AzureLeases } from './leases.ts'
 import { AzureListReadable, recursiveList } from './list-readable.ts'
 import type { ListStreamOptions } from './list-readable.ts'
+import { mockOf } from './mock.ts'
+import type { MockAzureFiles as Mocked, MockAzureFilesClass, AzureFilesMockOptions } from './mock.ts'
 import { checkShareName, directoryPath, filePath } from './names.ts'
 import type { Target } from './names.ts'
 import { AzureRangeReadable } from './readable.ts'
@@ -32,7 +35,7 @@ import type { WriteStreamOptions } from './writable.ts'
 /** What several views of one client have in common. */
 interface Shared {
   connection: AzureFilesConnection
-  budget: ByteBudget | undefined
+  budget: ByteBudget
   held: HeldLeases
   share: string | undefined
 }
@@ -74,6 +77,11 @@ export class AzureFiles {
    */
   static fromEnv (options: AzureFilesOptions = {}, env: Record<string, string | undefined> = process.env): AzureFiles {
     return new AzureFiles(optionsFromEnv(env, options))
+  }
+
+  /** For unit tests: this client above an Azure Files in memory, without network, account and credentials. See `MockAzureFiles`. */
+  static mock (options: AzureFilesMockOptions = {}): MockAzureFiles {
+    return new MockAzureFiles(options)
   }
 
   /** Checked, complete and frozen; holds no secret that prints. */
@@ -154,5 +162,8 @@ export class AzureFiles {
 function open (options: AzureFilesOptions): Shared {
   const config = resolveConfig(options)
   const connection = new AzureFilesConnection(config, options)
-  return { connection, budget: options.budget, held: new HeldLeases(connection.leaseGauge), share: config.share }
+  return { connection, budget: options.budget ?? defaultBudget, held: new HeldLeases(connection.leaseGauge), share: config.share }
 }
+
+export type MockAzureFiles = Mocked
+export const MockAzureFiles: MockAzureFilesClass = mockOf(AzureFiles)

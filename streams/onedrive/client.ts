@@ -1,3 +1,4 @@
+import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { NotFoundError, StorageError } from '../../lib/errors.ts'
 import type { RecursiveListReadable } from '../../lib/flow/recursive-list-readable.ts'
@@ -23,6 +24,8 @@ import type { OneDriveItem } from './item.ts'
 import { OneDriveListReadable, recursiveList } from './list-readable.ts'
 import type { ListStreamOptions } from './list-readable.ts'
 import type { CopyOperation } from './monitor.ts'
+import { mockOf } from './mock.ts'
+import type { MockOneDrive as Mocked, MockOneDriveClass, OneDriveMockOptions } from './mock.ts'
 import { moveItem } from './move.ts'
 import type { MoveOptions } from './move.ts'
 import { OneDriveMoveTransform } from './move-transform.ts'
@@ -69,14 +72,14 @@ export class OneDrive {
   readonly versions: OneDriveVersions
   readonly uploadSession: OneDriveUploadSessions
   readonly #connection: OneDriveConnection
-  readonly #budget: ByteBudget | undefined
+  readonly #budget: ByteBudget
   readonly #resolve = (item: ItemRef): Address => resolveItem(item, this.config.drive)
   readonly #destination = (to: To): Destination => this.#destinationOf(to)
 
   /** @throws {ConfigurationError} naming the option that is missing or wrong. */
   constructor (options: OneDriveOptions) {
     this.#connection = new OneDriveConnection(resolveConfig(options), options)
-    this.#budget = options.budget
+    this.#budget = options.budget ?? defaultBudget
     this.versions = new OneDriveVersions(this.#connection, this.#resolve)
     this.uploadSession = new OneDriveUploadSessions(this.#connection, this.#resolve)
   }
@@ -87,6 +90,11 @@ export class OneDrive {
    */
   static fromEnv (options: OneDriveOptions = {}, env: Record<string, string | undefined> = process.env, shared: OneDriveOptions = {}): OneDrive {
     return new OneDrive(optionsFromEnv(env, options, shared))
+  }
+
+  /** For unit tests: this client above a OneDrive in memory, without network, account and credentials. See `MockOneDrive`. */
+  static mock (options: OneDriveMockOptions = {}): MockOneDrive {
+    return new MockOneDrive(options)
   }
 
   /** Checked, complete and frozen; holds no secret. */
@@ -218,3 +226,6 @@ export class OneDrive {
     return { folder: to.folder === undefined ? undefined : this.#resolve(to.folder), name: to.name }
   }
 }
+
+export type MockOneDrive = Mocked
+export const MockOneDrive: MockOneDriveClass = mockOf(OneDrive)

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
 import { R2Buckets } from './buckets.ts'
@@ -18,6 +19,8 @@ import type { HeadStreamOptions } from './head-transform.ts'
 import type { Conditions } from './headers.ts'
 import { R2ListReadable, checkPageSize } from './list-readable.ts'
 import type { ListStreamOptions } from './list-readable.ts'
+import { mockOf } from './mock.ts'
+import type { MockR2 as Mocked, MockR2Class, R2MockOptions } from './mock.ts'
 import { R2Multipart } from './multipart.ts'
 import type { CallOptions } from './multipart.ts'
 import { checkBucket, checkKey } from './names.ts'
@@ -61,12 +64,12 @@ export class R2 {
   readonly presign: R2Presign
   readonly buckets: R2Buckets
   readonly #connection: R2Connection
-  readonly #budget: ByteBudget | undefined
+  readonly #budget: ByteBudget
 
   /** @throws {ConfigurationError} naming the option that is missing or wrong. */
   constructor (options: R2Options) {
     this.#connection = new R2Connection(resolveConfig(options), options)
-    this.#budget = options.budget
+    this.#budget = options.budget ?? defaultBudget
     const bucketOf = (bucket: string | undefined): string => this.#bucketOf(bucket)
     this.multipart = new R2Multipart(this.#connection, bucketOf)
     this.presign = new R2Presign(this.#connection, bucketOf)
@@ -79,6 +82,11 @@ export class R2 {
    */
   static fromEnv (options: R2Options = {}, env: Record<string, string | undefined> = process.env): R2 {
     return new R2(optionsFromEnv(env, options))
+  }
+
+  /** For unit tests: this client above an R2 in memory, without network, account and credentials. See `MockR2`. */
+  static mock (options: R2MockOptions = {}): MockR2 {
+    return new MockR2(options)
   }
 
   /** Checked, complete and frozen; holds no secret that prints. */
@@ -213,3 +221,6 @@ export class R2 {
     return name
   }
 }
+
+export type MockR2 = Mocked
+export const MockR2: MockR2Class = mockOf(R2)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ByteBudget } from '../../../lib/bytes/byte-budget.ts'
+import { ByteBudget, defaultBudget } from '../../../lib/bytes/byte-budget.ts'
 
 t.test('ByteBudget lets claims wait until there is room, in order', async t => {
   const budget = new ByteBudget({ limit: 10 })
@@ -57,4 +57,35 @@ t.test('ByteBudget lets an aborted claim go and serves those behind it', async t
 t.test('ByteBudget refuses claims that it could never grant', async t => {
   await t.rejects(new ByteBudget({ limit: 10 }).acquire(11), new RangeError('Cannot acquire 11 bytes from a budget of 10'))
   for (const limit of [0, -1, 1.5, NaN]) t.throws(() => new ByteBudget({ limit }), RangeError)
+})
+
+t.test('ByteBudget serves those that wait when its limit is raised', async t => {
+  const budget = new ByteBudget({ limit: 10 })
+  budget.take(10)
+  const waiting = budget.acquire(5)
+  budget.limit = 15
+  await waiting
+  t.same([budget.inUse, budget.pressed], [15, false])
+})
+
+t.test('ByteBudget lets nobody be held up by a claim that a lowered limit can never grant', async t => {
+  const budget = new ByteBudget({ limit: 100 })
+  const release = budget.take(100)
+  const large = budget.acquire(90)
+  const small = budget.acquire(10)
+  budget.limit = 50
+  t.ok(budget.pressed)
+  release()
+  await small
+  await budget.acquire(20)
+  t.same([budget.inUse, budget.waiting], [30, 1])
+  budget.limit = 120
+  await large
+  t.same([budget.inUse, budget.waiting], [120, 0])
+  for (const limit of [0, -1, 1.5, NaN]) t.throws(() => { budget.limit = limit }, RangeError)
+})
+
+t.test('the budget of the process has 256 MiB', t => {
+  t.same([defaultBudget.limit, defaultBudget.inUse], [268_435_456, 0])
+  t.end()
 })
