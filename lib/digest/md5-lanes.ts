@@ -1,15 +1,18 @@
 /**
- * MD5 of four buffers at once. Each step of MD5 waits for the one before it, so that one buffer leaves most of a core idle:
- * four in the lanes of 128-bit registers take less than half of the time that OpenSSL needs for one after the other, 0.5 s for a GiB
- * instead of 1.4. JavaScript has no such registers, WebAssembly has: its code is written here, step by step as in RFC 1321.
+ * MD5 of up to eight buffers at once. Each step of MD5 waits for the one before it, so that one buffer leaves most of a core
+ * idle: four in the lanes of 128-bit registers, and two such groups whose steps alternate, take a GiB in 0.33 s, one group
+ * in 0.5, OpenSSL one buffer after the other in 1.4. JavaScript has no such registers, WebAssembly has: its code is written
+ * here, step by step as in RFC 1321.
  */
-export const LANES = 4
+const GROUPS = 2
+const WIDTH = 4
+export const LANES = GROUPS * WIDTH
 
 const BLOCK = 64
-/** How much of a lane is taken into the module's memory at a time: four of them stay in a core's cache. */
+/** How much of a lane is taken into the module's memory at a time: all of them stay in a core's cache. */
 const STRIDE = 64 * 1024
-/** Behind the four words of the state, each of them four lanes wide. */
-const DATA = 64
+/** Behind the four words of each group's state, each of them four lanes wide. */
+const DATA = GROUPS * 64
 const INITIAL = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476]
 
 /** RFC 1321, 3.4: by how much the sum is rotated, and which word of the block is added, round by round. */
@@ -18,133 +21,175 @@ const WORD_OF = [(step: number) => step, (step: number) => (5 * step + 1) % 16, 
 
 /** Numbers of the WebAssembly specification, 5.4 and its SIMD part. */
 const OP = { loop: 0x03, end: 0x0b, branchIf: 0x0d, get: 0x20, set: 0x21, tee: 0x22, const: 0x41, lessThan: 0x49, add: 0x6a, simd: 0xfd }
-const SIMD = { load: 0, store: 11, const: 12, not: 77, or: 80, xor: 81, select: 82, loadLane: 86, loadFirst: 92, shiftLeft: 171, shiftRight: 173, add: 174 }
+const SIMD = { load: 0, store: 11, const: 12, shuffle: 13, not: 77, and: 78, andNot: 79, or: 80, xor: 81, shiftLeft: 171, shiftRight: 173, add: 174 }
 
-/** Locals: the length of a lane in bytes, where in it we are, a word on its way, the state, the block. */
+/** Locals: the length of a lane in bytes, where in it we are; then, each four lanes wide, words on their way, and for each group a sum, the state and the block. */
 const LENGTH = 0
 const AT = 1
-const SUM = 2
-const STATE = 3
-const WORDS = 7
+const SCRATCH = 2
+const PER_GROUP = 1 + 4 + 16
+const sum = (group: number): number => SCRATCH + 8 + group * PER_GROUP
+const state = (group: number, index: number): number => sum(group) + 1 + index
+const block = (group: number, word: number): number => sum(group) + 5 + word
 
 /** What is used here of what every Node has, and which its types leave to the DOM's. */
 interface Assembly {
   Module: new (bytes: Uint8Array) => object
-  Instance: new (module: object) => { exports: { memory: { buffer: ArrayBuffer }, run: (length: number) => void } }
+  Instance: new (module: object) => { exports: { memory: { buffer: ArrayBuffer }, one: Run, all: Run } }
 }
+
+/** Hashes so many bytes of each lane, a multiple of 64: of the first group, or of both. */
+type Run = (length: number) => void
 
 const { WebAssembly: assembly } = globalThis as unknown as { WebAssembly: Assembly }
 
-/** Hashes `LANES` buffers of one length. One instance for one caller at a time. */
+/** One buffer in its lane. What is hashed is its bytes and the padding behind them. */
+interface Lane { bytes: Uint8Array, at: number, padded: number, done: (digest: Buffer) => void }
+
+/** Hashes up to `LANES` buffers of any lengths side by side; each leaves as soon as it is done, and another takes its place. */
 export class Md5Lanes {
-  readonly #run: (length: number) => void
+  readonly #exports: { one: Run, all: Run }
   readonly #memory: Buffer
+  readonly #lanes: Array<Lane | undefined> = Array.from({ length: LANES }, () => undefined)
 
   /** @throws {Error} this machine has no such registers. */
   constructor () {
     const { exports } = new assembly.Instance(new assembly.Module(Uint8Array.from(moduleBytes())))
-    this.#run = exports.run
+    this.#exports = exports
     this.#memory = Buffer.from(exports.memory.buffer)
   }
 
-  /** One digest for each. @throws {RangeError} they differ in length, or are more than there are lanes. */
-  digest (buffers: readonly Uint8Array[]): Buffer[] {
-    const length = buffers[0]?.length ?? 0
-    if (buffers.length > LANES || buffers.some(buffer => buffer.length !== length)) throw new RangeError(`Cannot hash together what is not ${LANES} buffers of one length`)
-    for (const [index, word] of INITIAL.entries()) {
-      for (let lane = 0; lane < LANES; lane++) this.#memory.writeUInt32LE(word, index * 16 + lane * 4)
-    }
-    const whole = length - length % BLOCK
-    for (let start = 0; start < whole; start += STRIDE) {
-      const size = Math.min(STRIDE, whole - start)
-      for (const [lane, buffer] of buffers.entries()) this.#memory.set(buffer.subarray(start, start + size), DATA + lane * STRIDE)
-      this.#run(size)
-    }
-    this.#runLast(buffers.map(buffer => buffer.subarray(whole)), length)
-    return buffers.map((_, lane) => this.#digestOf(lane))
+  /** Whether there is a free lane. */
+  get hasRoom (): boolean {
+    return this.#lanes.includes(undefined)
   }
 
-  /** RFC 1321, 3.1 and 3.2: a one, zeros, and the length in bits. */
-  #runLast (rests: readonly Uint8Array[], length: number): void {
-    const size = length % BLOCK < BLOCK - 8 ? BLOCK : 2 * BLOCK
-    for (const [lane, rest] of rests.entries()) {
-      const padded = this.#memory.subarray(DATA + lane * STRIDE, DATA + lane * STRIDE + size).fill(0)
-      padded.set(rest)
-      padded[rest.length] = 0x80
-      padded.writeBigUInt64LE(BigInt(length) * 8n, size - 8)
-    }
-    this.#run(size)
+  get idle (): boolean {
+    return this.#lanes.every(lane => lane === undefined)
   }
 
-  #digestOf (lane: number): Buffer {
+  /** Takes a buffer into a free lane. @throws {RangeError} there is none. */
+  add (bytes: Uint8Array, done: (digest: Buffer) => void): void {
+    const index = this.#lanes.indexOf(undefined)
+    if (index === -1) throw new RangeError(`Cannot hash more than ${LANES} buffers at once`)
+    for (const [word, initial] of INITIAL.entries()) this.#memory.writeUInt32LE(initial, stateAddress(index, word))
+    // RFC 1321, 3.1 and 3.2: a one, zeros, and the length in bits, up to a whole block.
+    this.#lanes[index] = { bytes, at: 0, padded: Math.ceil((bytes.length + 9) / BLOCK) * BLOCK, done }
+  }
+
+  /** Hashes the next bytes of each buffer, at most 64 KiB, and calls `done` of those that have ended. */
+  advance (): void {
+    const size = Math.min(STRIDE, ...this.#lanes.map(lane => lane === undefined ? STRIDE : lane.padded - lane.at))
+    for (const [index, lane] of this.#lanes.entries()) if (lane !== undefined) this.#load(index, lane, size)
+    const run = this.#lanes.findLastIndex(lane => lane !== undefined) < WIDTH ? this.#exports.one : this.#exports.all
+    run(size)
+    for (const [index, lane] of this.#lanes.entries()) if (lane?.at === lane?.padded) this.#finish(index)
+  }
+
+  #load (index: number, lane: Lane, size: number): void {
+    const { bytes, at, padded } = lane
+    const address = DATA + index * STRIDE
+    lane.at += size
+    this.#memory.set(bytes.subarray(at, at + size), address)
+    if (lane.at <= bytes.length) return
+    const end = bytes.length - at
+    this.#memory.fill(0, address + Math.max(0, end), address + size)
+    if (end >= 0) this.#memory[address + end] = 0x80
+    if (lane.at === padded) this.#memory.writeBigUInt64LE(BigInt(bytes.length) * 8n, address + size - 8)
+  }
+
+  #finish (index: number): void {
     const digest = Buffer.alloc(16)
-    for (let index = 0; index < 4; index++) this.#memory.copy(digest, index * 4, index * 16 + lane * 4, index * 16 + lane * 4 + 4)
-    return digest
+    for (const word of INITIAL.keys()) this.#memory.copy(digest, word * 4, stateAddress(index, word), stateAddress(index, word) + 4)
+    const lane = this.#lanes[index]
+    this.#lanes[index] = undefined
+    lane?.done(digest)
   }
 }
 
-/** A module with a memory and the function `run(length)`. */
+function stateAddress (lane: number, word: number): number {
+  return Math.floor(lane / WIDTH) * 64 + word * 16 + lane % WIDTH * 4
+}
+
+/** A module with a memory and the functions `one(length)` and `all(length)`, of one group of lanes and of all. */
 function moduleBytes (): number[] {
-  const body = [2, 1, 0x7f, 1 + 4 + 16, 0x7b, ...code()] // Locals: one i32, the others v128.
+  const groups = Array.from({ length: GROUPS }, (_, group) => group)
+  const bodies = [functionBody([0]), functionBody(groups)]
   return [
     0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
     ...section(1, [1, 0x60, 1, 0x7f, 0]),
-    ...section(3, [1, 0]),
+    ...section(3, [2, 0, 0]),
     ...section(5, [1, 0, Math.ceil((DATA + LANES * STRIDE) / 65_536)]),
-    ...section(7, [2, ...name('memory'), 2, 0, ...name('run'), 0, 0]),
-    ...section(10, [1, ...unsigned(body.length), ...body])
+    ...section(7, [3, ...name('memory'), 2, 0, ...name('one'), 0, 0, ...name('all'), 0, 1]),
+    ...section(10, [2, ...bodies.flatMap(body => [...unsigned(body.length), ...body])])
   ]
 }
 
-function code (): number[] {
-  const each = [0, 1, 2, 3]
+/** Locals beside the length: one i32, the others v128. */
+function functionBody (groups: number[]): number[] {
+  return [2, 1, 0x7f, ...unsigned(8 + GROUPS * PER_GROUP), 0x7b, ...code(groups)]
+}
+
+function code (groups: number[]): number[] {
+  const states = groups.flatMap(group => [0, 1, 2, 3].map(index => ({ local: state(group, index), at: address(group * 64 + index * 16) })))
   return [
-    ...each.flatMap(index => [...number(0), ...simd(SIMD.load, ...address(index * 16)), ...set(STATE + index)]),
+    ...states.flatMap(({ local, at }) => [...number(0), ...simd(SIMD.load, ...at), ...set(local)]),
     OP.loop, 0x40,
-    ...Array.from({ length: 16 }, (_, word) => loadWord(word)).flat(),
-    ...Array.from({ length: BLOCK }, (_, step) => stepOf(step)).flat(),
-    ...each.flatMap(index => [
-      ...number(0), ...get(STATE + index), ...number(0), ...simd(SIMD.load, ...address(index * 16)),
-      ...simd(SIMD.add), OP.tee, STATE + index, ...simd(SIMD.store, ...address(index * 16))
+    ...groups.flatMap(loadBlock),
+    ...Array.from({ length: BLOCK }, (_, step) => groups.flatMap(group => stepOf(step, group))).flat(),
+    ...states.flatMap(({ local, at }) => [
+      ...number(0), ...get(local), ...number(0), ...simd(SIMD.load, ...at), ...simd(SIMD.add), ...tee(local), ...simd(SIMD.store, ...at)
     ]),
-    ...get(AT), ...number(BLOCK), OP.add, OP.tee, AT, ...get(LENGTH), OP.lessThan, OP.branchIf, 0,
+    ...get(AT), ...number(BLOCK), OP.add, ...tee(AT), ...get(LENGTH), OP.lessThan, OP.branchIf, 0,
     OP.end, OP.end
   ]
 }
 
-/** The same word of the block of each lane. */
-function loadWord (word: number): number[] {
-  const at = (lane: number): number[] => address(DATA + lane * STRIDE + word * 4)
-  return [
-    ...get(AT), ...get(AT), ...get(AT), ...get(AT), ...simd(SIMD.loadFirst, ...at(0)),
-    ...[1, 2, 3].flatMap(lane => simd(SIMD.loadLane, ...at(lane), lane)),
-    ...set(WORDS + word)
-  ]
+/** Four words of each of four lanes, transposed into the same word of four lanes, four times. */
+function loadBlock (group: number): number[] {
+  return [0, 4, 8, 12].flatMap(first => {
+    const rows = [0, 1, 2, 3].map(lane => DATA + (group * WIDTH + lane) * STRIDE + first * 4)
+    const word = (index: number): number => block(group, first + index)
+    const [a, b, c, d, low, high, lower, higher] = Array.from({ length: 8 }, (_, index) => SCRATCH + index) as [number, number, number, number, number, number, number, number]
+    return [
+      ...rows.flatMap((row, lane) => [...get(AT), ...simd(SIMD.load, ...address(row)), ...set(SCRATCH + lane)]),
+      ...shuffle(a, b, low, [0, 4, 1, 5]), ...shuffle(a, b, high, [2, 6, 3, 7]),
+      ...shuffle(c, d, lower, [0, 4, 1, 5]), ...shuffle(c, d, higher, [2, 6, 3, 7]),
+      ...shuffle(low, lower, word(0), [0, 1, 4, 5]), ...shuffle(low, lower, word(1), [2, 3, 6, 7]),
+      ...shuffle(high, higher, word(2), [0, 1, 4, 5]), ...shuffle(high, higher, word(3), [2, 3, 6, 7])
+    ]
+  })
+}
+
+/** Four words of the eight in `a` and `b`. */
+function shuffle (a: number, b: number, into: number, words: number[]): number[] {
+  return [...get(a), ...get(b), ...simd(SIMD.shuffle, ...words.flatMap(word => [0, 1, 2, 3].map(byte => word * 4 + byte))), ...set(into)]
 }
 
 /** `a = b + ((a + F(b, c, d) + word + constant) <<< rotation)`; the letters move on by one with each step. */
-function stepOf (step: number): number[] {
+function stepOf (step: number, group: number): number[] {
   const round = step >> 4
-  const letter = (index: number): number => STATE + (index + 64 - step) % 4
+  const letter = (index: number): number => state(group, (index + 64 - step) % 4)
   const [a, b, c, d] = [letter(0), letter(1), letter(2), letter(3)]
-  const word = WORDS + (WORD_OF[round]?.(step) ?? 0)
+  const word = block(group, WORD_OF[round]?.(step) ?? 0)
   const rotation = ROTATIONS[round]?.[step % 4] ?? 0
   const constant = Math.floor(Math.abs(Math.sin(step + 1)) * 2 ** 32)
   const bytes = [constant & 255, constant >>> 8 & 255, constant >>> 16 & 255, constant >>> 24]
   return [
     ...get(a), ...get(word), ...simd(SIMD.const, ...bytes, ...bytes, ...bytes, ...bytes), ...simd(SIMD.add), ...simd(SIMD.add),
-    ...mixed(round, b, c, d), ...simd(SIMD.add), OP.tee, SUM,
-    ...number(rotation), ...simd(SIMD.shiftLeft), ...get(SUM), ...number(32 - rotation), ...simd(SIMD.shiftRight), ...simd(SIMD.or),
+    ...addMixed(round, b, c, d), ...tee(sum(group)),
+    ...number(rotation), ...simd(SIMD.shiftLeft), ...get(sum(group)), ...number(32 - rotation), ...simd(SIMD.shiftRight), ...simd(SIMD.or),
     ...get(b), ...simd(SIMD.add), ...set(a)
   ]
 }
 
-/** F, G, H and I of the RFC; the first two choose bit by bit. */
-function mixed (round: number, b: number, c: number, d: number): number[] {
-  if (round === 0) return [...get(c), ...get(d), ...get(b), ...simd(SIMD.select)]
-  if (round === 1) return [...get(b), ...get(c), ...get(d), ...simd(SIMD.select)]
-  if (round === 2) return [...get(b), ...get(c), ...simd(SIMD.xor), ...get(d), ...simd(SIMD.xor)]
-  return [...get(c), ...get(b), ...get(d), ...simd(SIMD.not), ...simd(SIMD.or), ...simd(SIMD.xor)]
+/** F, G, H and I of the RFC, added; in forms in which `b`, the word that has only just been computed, comes in as late as it can. */
+function addMixed (round: number, b: number, c: number, d: number): number[] {
+  const add = simd(SIMD.add)
+  if (round === 0) return [...get(c), ...get(d), ...simd(SIMD.xor), ...get(b), ...simd(SIMD.and), ...get(d), ...simd(SIMD.xor), ...add]
+  if (round === 1) return [...get(c), ...get(d), ...simd(SIMD.andNot), ...add, ...get(d), ...get(b), ...simd(SIMD.and), ...add]
+  if (round === 2) return [...get(c), ...get(d), ...simd(SIMD.xor), ...get(b), ...simd(SIMD.xor), ...add]
+  return [...get(d), ...simd(SIMD.not), ...get(b), ...simd(SIMD.or), ...get(c), ...simd(SIMD.xor), ...add]
 }
 
 function get (local: number): number[] {
@@ -153,6 +198,10 @@ function get (local: number): number[] {
 
 function set (local: number): number[] {
   return [OP.set, local]
+}
+
+function tee (local: number): number[] {
+  return [OP.tee, local]
 }
 
 function simd (operation: number, ...operands: number[]): number[] {

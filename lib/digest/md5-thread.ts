@@ -1,18 +1,38 @@
-/** The thread of `md5-off-thread.ts`: is told the lengths of the buffers in the shared memory, and answers with their MD5. */
-import { parentPort, workerData } from 'node:worker_threads'
-import { LANES, Md5Lanes } from './md5-lanes.ts'
+/** The thread of `md5-off-thread.ts`: is sent buffers in shared memory, and answers with the MD5 of each as soon as it has it. */
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { Md5Lanes } from './md5-lanes.ts'
 import { md5Base64 } from './part-digests.ts'
+
+export interface Md5Job { id: number, bytes: Uint8Array }
+
+export interface Md5Answer { id: number, md5: string }
 
 if (parentPort !== null) {
   const port = parentPort
-  const memory = workerData as SharedArrayBuffer
   const lanes = createLanes()
-  port.on('message', (lengths: number[]) => {
-    const buffers = lengths.map((length, index) => new Uint8Array(memory, index * memory.byteLength / LANES, length))
-    // Of one alone, OpenSSL is faster.
-    const together = lanes !== undefined && buffers.length > 1
-    port.postMessage(together ? lanes.digest(buffers).map(digest => digest.toString('base64')) : buffers.map(md5Base64))
-  })
+  port.on('message', (job: Md5Job) => lanes === undefined ? answer(port, job.id, md5Base64(job.bytes)) : hashAll(port, lanes, job))
+}
+
+/** Until nothing is left of what has come meanwhile. */
+function hashAll (port: MessagePort, lanes: Md5Lanes, first: Md5Job): void {
+  for (let job: Md5Job | undefined = first; job !== undefined || !lanes.idle; job = lanes.hasRoom ? nextJob(port) : undefined) {
+    if (job === undefined) lanes.advance()
+    else add(port, lanes, job)
+  }
+}
+
+function add (port: MessagePort, lanes: Md5Lanes, { id, bytes }: Md5Job): void {
+  lanes.add(bytes, digest => answer(port, id, digest.toString('base64')))
+}
+
+function nextJob (port: MessagePort): Md5Job | undefined {
+  return receiveMessageOnPort(port)?.message as Md5Job | undefined
+}
+
+function answer (port: MessagePort, id: number, md5: string): void {
+  const message: Md5Answer = { id, md5 }
+  port.postMessage(message)
 }
 
 function createLanes (): Md5Lanes | undefined {

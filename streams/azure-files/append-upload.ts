@@ -16,6 +16,7 @@ import { getFileProperties } from './wire-files.ts'
 export interface AppendOptions {
   integrity: Integrity
   rangeSize: number
+  concurrency: number
   lease: 'auto' | 'none' | { leaseId: string }
   /** How long to wait for the lease of another writer. */
   timeoutMs: number

@@ -2,6 +2,7 @@ import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { PartWritable } from '../../lib/flow/part-writable.ts'
 import { AppendUpload } from './append-upload.ts'
 import type { AzureFilesConnection } from './connection.ts'
+import { rangesHeld } from './integrity.ts'
 import type { Integrity } from './integrity.ts'
 import { checkLeaseId } from './lease-requests.ts'
 import type { AzureLeases } from './leases.ts'
@@ -20,7 +21,7 @@ export interface AppendStreamOptions {
   rangeSize?: number
   /** Ranges in flight, 1 to 16. Default 4. */
   concurrency?: number
-  /** Default `md5`. */
+  /** Default `none`. */
   integrity?: Integrity
   /** `auto` (default): the file is locked from its size on to the last byte. `none`: there is no other writer. */
   lease?: 'auto' | 'none' | { leaseId: string }
@@ -36,7 +37,7 @@ export interface AppendStreamOptions {
  * append at once come one after the other. A failure, an abort or `destroy` cuts the file back to its old size.
  * After 'finish', `result.size` is the size of the whole file.
  *
- * Peak memory: (`concurrency` + 1) × `rangeSize`.
+ * Peak memory: (`concurrency` + 1) × `rangeSize`, more with an `integrity`, as for `AzureRangeWritable`.
  */
 export class AzureAppendWritable extends PartWritable<Written | undefined, AzureStoredFile> {
   constructor (connection: AzureFilesConnection, leases: AzureLeases, target: Target, options: AppendStreamOptions = {}, budget?: ByteBudget) {
@@ -46,9 +47,9 @@ export class AzureAppendWritable extends PartWritable<Written | undefined, Azure
     checkRangeSize(rangeSize)
     checkConcurrency(concurrency)
     if (typeof lease === 'object') checkLeaseId(lease.leaseId)
-    super(new AppendUpload(connection, leases, target, { integrity, rangeSize, lease, timeoutMs, create }), {
+    super(new AppendUpload(connection, leases, target, { integrity, rangeSize, concurrency, lease, timeoutMs, create }), {
       partSize: rangeSize,
-      concurrency,
+      concurrency: rangesHeld(integrity, concurrency),
       subject: quote(target.path),
       size: options.size,
       budget,

@@ -4,13 +4,18 @@ import { DigestMismatchError } from '../../lib/errors.ts'
 import { STRUCTURED_BODY, STRUCTURED_BODY_VERSION, frame } from './structured-body.ts'
 
 /**
- * `md5`: sent with each range, checked by the service before it stores a byte, and compared with its answer. Off the main
- * thread for ranges of 256 KiB or more. The default, as TLS proves bytes only from socket to socket: not what a proxy that
- * ends TLS or a buffer written too early makes of them.
+ * `none`, the default: TLS alone, which proves the bytes from socket to socket.
+ * `md5`: sent with each range, checked by the service before it stores a byte, and compared with its answer. Also proves what
+ * a proxy that ends TLS or a buffer written too early makes of the bytes. Off the main thread for ranges of 256 KiB or more.
  * `crc64`: each range in a structured body, checked by the service; on the main thread, and one copy of the range more.
- * Needs a service of version 2026-04-06. `none`: TLS alone.
+ * Needs a service of version 2026-04-06.
  */
 export type Integrity = 'md5' | 'crc64' | 'none'
+
+/** How many ranges may be held so that `concurrency` of them are in flight: others are hashed ahead meanwhile. */
+export function rangesHeld (integrity: Integrity, concurrency: number): number {
+  return integrity === 'md5' ? 2 * concurrency : concurrency
+}
 
 export const INTEGRITIES: readonly string[] = ['md5', 'crc64', 'none'] satisfies Integrity[]
 

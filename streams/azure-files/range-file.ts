@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import type { ByteRange } from '../../lib/bytes/byte-range.ts'
 import { GiB } from '../../lib/bytes/sizes.ts'
 import type { Tally } from '../../lib/http/call.ts'
@@ -14,6 +15,8 @@ export interface RangeFileOptions {
   /** Bytes that the file has now. */
   size: number
   rangeSize: number
+  /** Ranges in flight; further ones are sealed meanwhile and wait. */
+  concurrency: number
   integrity: Integrity
   tally: Tally
 }
@@ -23,6 +26,7 @@ export class RangeFile {
   readonly #connection: AzureFilesConnection
   readonly #target: Target
   readonly #options: RangeFileOptions
+  readonly #sending: ReturnType<typeof pLimit>
   /** Goes with every write; a file may be leased after it was created. */
   leaseId: string | undefined
   #size: number
@@ -32,6 +36,7 @@ export class RangeFile {
     this.#connection = connection
     this.#target = target
     this.#options = options
+    this.#sending = pLimit(options.concurrency)
     this.#size = options.size
   }
 
@@ -46,7 +51,8 @@ export class RangeFile {
     await this.#makeRoom(range, last, signal)
     const sealed = await seal(bytes, this.#options.integrity)
     const { leaseId } = this
-    const written = await this.#connection.execute(putRange(this.#target, range, sealed, { leaseId }), { signal, tally: this.#options.tally })
+    const put = putRange(this.#target, range, sealed, { leaseId })
+    const written = await this.#sending(() => this.#connection.execute(put, { signal, tally: this.#options.tally }))
     this.#connection.logger.trace({ ...this.#target, ...range }, 'Range stored')
     return written
   }

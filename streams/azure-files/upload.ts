@@ -42,6 +42,7 @@ export interface AzureStoredFile {
 export interface UploadOptions extends FileHeaders {
   integrity: Integrity
   rangeSize: number
+  concurrency: number
   /** `rename`: under a temporary name until it is whole. `direct`: in place, seen by readers while it grows. */
   publish: 'direct' | 'rename'
   lease?: 'auto' | { leaseId: string } | undefined

@@ -4,7 +4,7 @@ import { PartWritable } from '../../lib/flow/part-writable.ts'
 import type { AzureFilesConnection } from './connection.ts'
 import { contentHeaders, fileTime, metadataHeaders } from './headers.ts'
 import type { FileHeaders } from './headers.ts'
-import { INTEGRITIES } from './integrity.ts'
+import { INTEGRITIES, rangesHeld } from './integrity.ts'
 import type { Integrity } from './integrity.ts'
 import { checkLeaseId } from './lease-requests.ts'
 import type { AzureLeases } from './leases.ts'
@@ -24,7 +24,7 @@ export interface WriteStreamOptions extends FileHeaders {
   rangeSize?: number
   /** Ranges in flight, 1 to 16. Default 4. */
   concurrency?: number
-  /** Default `md5`. */
+  /** Default `none`. */
   integrity?: Integrity
   /** A digest of the whole file for `result.digests`, computed in the same pass; `md5` is also stored with the file. */
   digest?: DigestAlgorithm
@@ -52,8 +52,8 @@ export interface WriteStreamOptions extends FileHeaders {
  * directories are made. After 'finish', `result` says what was stored; 'progress' tells the bytes that are acknowledged.
  * A failure, an abort or `destroy` removes what was begun before 'close'.
  *
- * Peak memory: (`concurrency` + 1) × `rangeSize`; with integrity `crc64` one more range for each in flight, with `md5` and
- * ranges of 256 KiB or more 16 MiB for all streams of the process together, which the thread that hashes shares with us.
+ * Peak memory: (`concurrency` + 1) × `rangeSize`; with integrity `crc64` one more range for each in flight; with `md5` as many
+ * that are hashed ahead, and for ranges of 256 KiB or more 16 MiB, for all streams of the process, that the thread which hashes shares with us.
  * Wire: https://learn.microsoft.com/rest/api/storageservices/put-range (4 MiB, within the size of the file).
  *
  * @throws {RangeError} at once for a range size, concurrency or file size that the service would refuse.
@@ -61,12 +61,12 @@ export interface WriteStreamOptions extends FileHeaders {
 export class AzureRangeWritable extends PartWritable<Written | undefined, AzureStoredFile> {
   constructor (connection: AzureFilesConnection, leases: AzureLeases, target: Target, options: WriteStreamOptions = {}, budget?: ByteBudget) {
     const { config } = connection
-    const { size, rangeSize = config.rangeSize, integrity = config.integrity } = options
+    const { size, rangeSize = config.rangeSize, concurrency = config.concurrency, integrity = config.integrity } = options
     check(options)
     const publish = options.publish ?? (options.ifNoneMatch === undefined ? 'direct' : 'rename')
-    super(new AzureUpload(connection, leases, target, { ...options, integrity, rangeSize, publish }), {
+    super(new AzureUpload(connection, leases, target, { ...options, integrity, rangeSize, concurrency, publish }), {
       partSize: rangeSize,
-      concurrency: options.concurrency ?? config.concurrency,
+      concurrency: rangesHeld(integrity, concurrency),
       maxParts: Math.ceil(MAX_FILE_BYTES / rangeSize),
       subject: quote(target.path),
       size,

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { Md5Lanes } from '../../../lib/digest/md5-lanes.ts'
+import { LANES, Md5Lanes } from '../../../lib/digest/md5-lanes.ts'
 import { MD5_OFF_THREAD_MAXIMUM, MD5_OFF_THREAD_MINIMUM, md5Base64OffThread } from '../../../lib/digest/md5-off-thread.ts'
 
 const run = promisify(execFile)
@@ -18,16 +18,43 @@ function bytesOf (length: number, seed: number): Buffer {
   return bytes
 }
 
+/** Puts each buffer into a lane as soon as one is free. */
+function digestsOf (lanes: Md5Lanes, buffers: Buffer[]): string[] {
+  const digests: string[] = []
+  const waiting = [...buffers.entries()]
+  while (waiting.length > 0 || !lanes.idle) {
+    const next = lanes.hasRoom ? waiting.shift() : undefined
+    if (next === undefined) lanes.advance()
+    else lanes.add(next[1], digest => { digests[next[0]] = digest.toString('hex') })
+  }
+  return digests
+}
+
+const EDGES = [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 1000, 65_535, 65_536, 65_537, 131_136, 200_000]
+
 t.test('lanes give the digests that OpenSSL gives, at every edge of a block and of a stride', async t => {
   const lanes = new Md5Lanes()
-  for (const length of [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 128, 1000, 65_535, 65_536, 65_537, 131_136, 200_000]) {
-    for (const count of [1, 2, 3, 4]) {
+  for (const length of EDGES) {
+    for (const count of [1, 2, 4, 5, LANES]) {
       const buffers = Array.from({ length: count }, (_, index) => bytesOf(length, index + 1))
-      t.strictSame(lanes.digest(buffers).map(digest => digest.toString('hex')), buffers.map(buffer => hash('md5', buffer)), `${count} × ${length}`)
+      t.strictSame(digestsOf(lanes, buffers), buffers.map(buffer => hash('md5', buffer)), `${count} × ${length}`)
     }
   }
-  t.throws(() => lanes.digest([Buffer.alloc(1), Buffer.alloc(2)]), RangeError)
-  t.throws(() => lanes.digest(Array.from({ length: 5 }, () => Buffer.alloc(1))), RangeError)
+})
+
+t.test('buffers of other lengths join and leave while the lanes run', async t => {
+  const lanes = new Md5Lanes()
+  for (const step of [1, 3, 5, 7]) {
+    const buffers = Array.from({ length: 3 * EDGES.length }, (_, index) => bytesOf(EDGES[index * step % EDGES.length] ?? 0, index))
+    t.strictSame(digestsOf(lanes, buffers), buffers.map(buffer => hash('md5', buffer)), `every ${step}`)
+  }
+})
+
+t.test('a buffer more than there are lanes is refused', async t => {
+  const lanes = new Md5Lanes()
+  for (let lane = 0; lane < LANES; lane++) lanes.add(Buffer.alloc(1), () => {})
+  t.notOk(lanes.hasRoom)
+  t.throws(() => lanes.add(Buffer.alloc(1), () => {}), RangeError)
 })
 
 t.test('many buffers of several lengths at once, below, within and above what goes to the thread', async t => {
@@ -36,6 +63,16 @@ t.test('many buffers of several lengths at once, below, within and above what go
   const found = await Promise.all(buffers.map(buffer => md5Base64OffThread(buffer)))
   t.strictSame(found, buffers.map(buffer => hash('md5', buffer, 'base64')))
   t.equal(await md5Base64OffThread(buffers[4] as Buffer), hash('md5', buffers[4] as Buffer, 'base64'), 'and again, alone')
+})
+
+t.test('shared memory is hashed where it is', async t => {
+  const shared = Array.from({ length: 20 }, (_, seed) => {
+    const bytes = bytesOf(MD5_OFF_THREAD_MAXIMUM - seed * 1000, seed)
+    const memory = Buffer.from(new SharedArrayBuffer(bytes.length + 100), 50, bytes.length)
+    bytes.copy(memory)
+    return memory
+  })
+  t.strictSame(await Promise.all(shared.map(buffer => md5Base64OffThread(buffer))), shared.map(buffer => hash('md5', buffer, 'base64')))
 })
 
 t.test('the thread neither keeps the process alive nor lets it end before it has answered', async t => {

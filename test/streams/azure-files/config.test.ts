@@ -45,7 +45,7 @@ for (const [options, message, code = 'Configuration'] of WRONG) {
 
 t.test('resolveConfig() gives the defaults of the specification, frozen', async t => {
   const config = resolveConfig(WHOLE)
-  t.match(config, { accountName: 'demoacct', rangeSize: 4194304, concurrency: 4, integrity: 'md5', apiVersion: '2023-11-03', share: undefined })
+  t.match(config, { accountName: 'demoacct', rangeSize: 4194304, concurrency: 4, integrity: 'none', apiVersion: '2023-11-03', share: undefined })
   t.equal(config.endpoint.origin, 'https://demoacct.file.core.windows.net')
   t.throws(() => { Object.assign(config, { share: 'other' }) }, TypeError)
 })

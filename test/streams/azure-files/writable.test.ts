@@ -208,8 +208,15 @@ t.test('AzureRangeWritable sends MD5 with each range and notices other bytes in 
   service.trouble = (request, operation) => operation === 'Range' && request.headers['content-md5'] !== undefined
     ? { status: 201, headers: { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' } }
     : undefined
-  const error = await failed(chunks(8), azure.createWriteStream('a'))
+  const error = await failed(chunks(8), azure.createWriteStream('a', { integrity: 'md5' }))
   t.match(error, { name: 'DigestMismatchError', algorithm: 'md5', size: 8, attempts: 3, remote: 'clean' })
+})
+
+t.test('AzureRangeWritable sends no digest with a range unless it is asked to', async t => {
+  const { service, azure } = start()
+  await pipeline(chunks(8), azure.createWriteStream('a'))
+  const [range] = service.requests.filter(({ query }) => query.get('comp') === 'range')
+  t.strictSame([range?.headers['content-md5'], range?.headers['x-ms-structured-body']], [undefined, undefined])
 })
 
 t.test('AzureRangeWritable stores the MD5 of all bytes with the other headers, and the time after the bytes', async t => {

@@ -120,6 +120,15 @@ t.test('a bit that flips on the way is noticed by both kinds of integrity, and s
   }
 })
 
+t.test('ranges that are hashed ahead come no more than concurrency at once', async t => {
+  const { azure, emulator, stored } = await start(t, { clock: systemClock })
+  emulator.faults.add({ operation: 'PutRange', latencyMs: 20, times: Infinity })
+  const bytes = bytesOf(3 * 1024 * KiB)
+  await pipeline(inChunks(bytes, 64 * KiB), azure.createWriteStream('a', { rangeSize: 256 * KiB, concurrency: 2, integrity: 'md5' }))
+  t.same(await stored('a'), bytes)
+  t.equal(emulator.requests.peakInFlight('PutRange'), 2)
+})
+
 t.test('create-only: of two that publish at once, one wins', async t => {
   const { azure, stored, paths } = await start(t)
   const race = await Promise.allSettled(['one', 'two'].map(text => pipeline(Readable.from([text]), azure.createWriteStream('dir/a', { ifNoneMatch: '*' }))))
