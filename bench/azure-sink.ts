@@ -4,12 +4,12 @@
  * counts the bytes that it was sent, and files named `kept…` give back what was written.
  */
 import { hash } from 'node:crypto'
-import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MiB } from '../lib/bytes/sizes.ts'
 import { AzureFiles } from '../streams/azure-files/index.ts'
 import type { AzureFilesOptions } from '../streams/azure-files/index.ts'
 import { unframe } from '../streams/azure-files/structured-body.ts'
+import { namedSize, rangeOf } from './sink/wire-server.ts'
+import type { SinkAnswer, SinkService, SunkRequest } from './sink/wire-server.ts'
 
 interface SunkFile {
   size: number
@@ -23,8 +23,7 @@ export const ACCOUNT_NAME = 'benchacct'
 export const ACCOUNT_KEY = Buffer.alloc(64, 'k').toString('base64')
 export const SHARE = 'bench'
 
-const ETAG = '"0x8D9A7F2E4C1B300"'
-const LAST_MODIFIED = 'Mon, 01 Jan 2024 00:00:00 GMT'
+const ANSWER_HEADERS = { etag: '"0x8D9A7F2E4C1B300"', 'last-modified': 'Mon, 01 Jan 2024 00:00:00 GMT', 'x-ms-request-id': 'bench' }
 const ZEROS = Buffer.alloc(4 * MiB)
 const md5OfZeros = new Map<number, string>()
 const files = new Map<string, SunkFile>()
@@ -39,72 +38,57 @@ export function azureSinkClient (endpoint: string, options: AzureFilesOptions = 
 }
 
 /** Whether the sink should answer as Azure Files. */
-export function isAzure (request: IncomingMessage): boolean {
-  return request.headers['x-ms-version'] !== undefined
+export function isAzure ({ headers }: SunkRequest): boolean {
+  return headers['x-ms-version'] !== undefined
 }
 
-export async function serveAzure (request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const [path = '', query = ''] = (request.url ?? '').split('?')
-  response.setHeader('etag', ETAG)
-  response.setHeader('last-modified', LAST_MODIFIED)
-  response.setHeader('x-ms-request-id', 'bench')
-  if (request.method === 'GET' || request.method === 'HEAD') return send(request, response, fileAt(path))
-  if (query.includes('comp=range')) await put(request, path)
-  else await create(request, path)
-  response.statusCode = query.includes('comp=properties') ? 200 : 201
-  response.setHeader('content-length', 0)
-  response.end()
+export const azureSink: SinkService = {
+  keeps: ({ path, method, query }) => method === 'PUT' && query.includes('comp=range') && fileAt(path).content !== undefined,
+  answer: async request => {
+    const { method, path, query } = request
+    if (method === 'GET' || method === 'HEAD') return read(request, fileAt(path))
+    if (query.includes('comp=range')) await put(request)
+    else create(request)
+    return { status: query.includes('comp=properties') ? 200 : 201, headers: ANSWER_HEADERS }
+  }
 }
 
-/** A file that nobody made has its size in its name: `/bench/zeros-1048576`. */
+/** A file that nobody made has its size in its name. */
 function fileAt (path: string): SunkFile {
-  const file = files.get(path)
-  if (file !== undefined) return file
-  return { size: Number(/zeros-(\d+)/.exec(path)?.[1] ?? 0), received: 0, content: undefined }
+  return files.get(path) ?? { size: namedSize(path), received: 0, content: undefined }
 }
 
-async function create (request: IncomingMessage, path: string): Promise<void> {
-  await drain(request)
-  const size = Number(request.headers['x-ms-content-length'] ?? 0)
-  const isNew = request.headers['x-ms-type'] === 'file'
+function create ({ headers, path }: SunkRequest): void {
+  const size = Number(headers['x-ms-content-length'] ?? 0)
+  const isNew = headers['x-ms-type'] === 'file'
   const { received = 0, content = undefined } = isNew ? {} : fileAt(path)
   const kept = path.includes('/kept') ? Buffer.alloc(size) : undefined
   if (kept !== undefined) content?.copy(kept)
   files.set(path, { size, received, content: kept })
 }
 
-async function put (request: IncomingMessage, path: string): Promise<void> {
-  if (fileAt(path).content === undefined) await drain(request)
-  else await keep(request, path)
-  fileAt(path).received += Number(request.headers['content-length'] ?? 0)
-}
-
-async function keep (request: IncomingMessage, path: string): Promise<void> {
-  const body = Buffer.concat(await request.toArray() as Buffer[])
-  const bytes = request.headers['x-ms-structured-body'] === undefined ? body : await unframe(body)
+async function put ({ path, headers, body, length }: SunkRequest): Promise<void> {
+  fileAt(path).received += length
+  if (fileAt(path).content === undefined) return
+  const bytes = headers['x-ms-structured-body'] === undefined ? body : await unframe(body)
   const { content, size } = fileAt(path) // It may have grown meanwhile.
-  if (content !== undefined) bytes.copy(content, rangeOf(request, size)[0])
+  if (content !== undefined) bytes.copy(content, rangeOf(rangeHeader(headers), size)[0])
 }
 
-async function drain (request: IncomingMessage): Promise<void> {
-  request.resume()
-  if (!request.readableEnded) await once(request, 'end')
-}
-
-function send (request: IncomingMessage, response: ServerResponse, file: SunkFile): void {
-  const { size, received, content } = file
-  const [start, end] = rangeOf(request, size)
-  const whole = end - start + 1 === size && request.headers['x-ms-range'] === undefined
-  response.writeHead(whole ? 200 : 206, {
-    'content-length': end - start + 1,
-    'x-ms-type': 'File',
-    'x-ms-meta-received': received,
-    ...(request.headers['x-ms-range-get-content-md5'] === undefined ? {} : { 'content-md5': md5Of(content?.subarray(start, end + 1) ?? ZEROS.subarray(0, end - start + 1)) }),
-    ...(whole ? {} : { 'content-range': `bytes ${start}-${end}/${size}` })
-  })
-  if (request.method === 'HEAD') response.end()
-  else if (content !== undefined) response.end(content.subarray(start, end + 1))
-  else sendZeros(response, end - start + 1)
+function read ({ headers }: SunkRequest, { size, received, content }: SunkFile): SinkAnswer {
+  const [start, end] = rangeOf(rangeHeader(headers), size)
+  const whole = end - start + 1 === size && headers['x-ms-range'] === undefined
+  return {
+    status: whole ? 200 : 206,
+    headers: {
+      ...ANSWER_HEADERS,
+      'x-ms-type': 'File',
+      'x-ms-meta-received': received,
+      ...(headers['x-ms-range-get-content-md5'] === undefined ? {} : { 'content-md5': md5Of(content?.subarray(start, end + 1) ?? ZEROS.subarray(0, end - start + 1)) }),
+      ...(whole ? {} : { 'content-range': `bytes ${start}-${end}/${size}` })
+    },
+    body: content?.subarray(start, end + 1) ?? end - start + 1
+  }
 }
 
 /** Of zeros it is computed once for each length. */
@@ -115,17 +99,6 @@ function md5Of (bytes: Buffer): string {
   return md5
 }
 
-function sendZeros (response: ServerResponse, left: number): void {
-  if (left <= ZEROS.length) {
-    response.end(ZEROS.subarray(0, left))
-    return
-  }
-  if (response.write(ZEROS)) setImmediate(sendZeros, response, left - ZEROS.length)
-  else response.once('drain', () => sendZeros(response, left - ZEROS.length))
-}
-
-function rangeOf ({ headers }: IncomingMessage, size: number): [start: number, end: number] {
-  const range = /bytes=(\d+)-(\d*)/.exec(String(headers['x-ms-range'] ?? headers.range ?? ''))
-  const end = range?.[2] === undefined || range[2] === '' ? size - 1 : Number(range[2])
-  return [Number(range?.[1] ?? 0), Math.min(end, size - 1)]
+function rangeHeader (headers: SunkRequest['headers']): string | undefined {
+  return headers['x-ms-range'] ?? headers['range']
 }

@@ -14,7 +14,9 @@ import { createGzip } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { GiB, MiB, formatSize } from '../lib/bytes/sizes.ts'
 import { OneDrive } from '../streams/onedrive/client.ts'
-import { measureApart, measureHere, noise, startClouds } from './onedrive-emulator.ts'
+import { measureApart, measureHere } from './harness/apart.ts'
+import { noise } from './harness/source.ts'
+import { startClouds } from './onedrive-emulator.ts'
 import { printTable } from './table.ts'
 
 const FILE = 64 * MiB
@@ -110,4 +112,4 @@ async function main (sizes: number[]): Promise<void> {
   process.exitCode = faults.length === 0 ? 0 : 1
 }
 
-if (!await measureHere((folder = '', directory = '') => upload(folder, directory))) await main(process.argv.includes('--quick') ? [64 * MiB, 256 * MiB] : [256 * MiB, 2 * GiB])
+if (!await measureHere(([folder = '', directory = '']) => upload(folder, directory))) await main(process.argv.includes('--quick') ? [64 * MiB, 256 * MiB] : [256 * MiB, 2 * GiB])

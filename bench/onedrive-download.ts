@@ -9,7 +9,9 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { GiB, MiB, formatSize } from '../lib/bytes/sizes.ts'
 import { OneDrive } from '../streams/onedrive/client.ts'
-import { measureApart, measureHere, noise, startClouds } from './onedrive-emulator.ts'
+import { measureApart, measureHere } from './harness/apart.ts'
+import { noise } from './harness/source.ts'
+import { startClouds } from './onedrive-emulator.ts'
 import type { EmulatedClouds } from './onedrive-emulator.ts'
 import { printTable } from './table.ts'
 
@@ -97,4 +99,4 @@ async function main (size: number): Promise<void> {
   process.exitCode = faults.length === 0 ? 0 : 1
 }
 
-if (!await measureHere((size, concurrency) => download(Number(size), Number(concurrency)))) await main(process.argv.includes('--quick') ? 160 * MiB : GiB)
+if (!await measureHere(([size, concurrency]) => download(Number(size), Number(concurrency)))) await main(process.argv.includes('--quick') ? 160 * MiB : GiB)

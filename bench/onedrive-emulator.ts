@@ -1,13 +1,11 @@
 /**
  * For the benches of OneDrive: the emulator in a process of its own, which arms faults and tells what it stores and was
- * asked; and transfers in fresh processes, so that their peak memory is theirs alone. Measures nothing by itself.
+ * asked. Measures nothing by itself.
  */
 import { fork } from 'node:child_process'
-import { createCipheriv, createHash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { KiB } from '../lib/bytes/sizes.ts'
 import type { Emulator, Fault, OneDriveQuirks } from '../emulator/index.ts'
 import { startEmulator } from '../emulator/index.ts'
 
@@ -121,57 +119,6 @@ async function digest (content: AsyncIterable<Buffer> | undefined): Promise<{ sh
     size += chunk.length
   }
   return { sha256: hash.digest('hex'), size }
-}
-
-/** What one run in a process of its own took. */
-export interface Run<Found> {
-  /** RSS before the run and its highest, in bytes. */
-  base: number
-  peak: number
-  ms: number
-  found: Found
-}
-
-/** Runs `run` of `measureHere` in a fresh process of the bench `module`, with these arguments. A string that it sends is answered after `onWord`. */
-export async function measureApart<Found> (module: string, args: string[], env: Record<string, string>, onWord?: (word: string) => Promise<void>): Promise<Run<Found>> {
-  const child = fork(fileURLToPath(module), args, { execArgv: ['--expose-gc'], env: { ...process.env, ...env, SLUICE_BENCH_RUN: '1' } })
-  const exited = once(child, 'exit')
-  for (;;) {
-    const answer = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
-    if (answer === undefined) throw new Error(`the run "${args.join(' ')}" failed`)
-    const [said] = answer as [string | Run<Found>]
-    if (typeof said !== 'string') {
-      await exited
-      return said
-    }
-    await onWord?.(said)
-    child.send('done')
-  }
-}
-
-/** The other side of it: false where this process is no such child. */
-export async function measureHere (run: (...args: string[]) => Promise<unknown>): Promise<boolean> {
-  if (process.env['SLUICE_BENCH_RUN'] !== '1' || process.send === undefined) return false
-  const base = process.memoryUsage.rss()
-  const startedAt = performance.now()
-  const found = await run(...process.argv.slice(2))
-  process.send({ base, peak: process.resourceUsage().maxRSS * KiB, ms: performance.now() - startedAt, found } satisfies Run<unknown>)
-  process.disconnect()
-  return true
-}
-
-/** Bytes that no gzip makes smaller, the same for each run, and of which no two blocks are alike. */
-export function noise (size: number): Readable {
-  const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16))
-  const zeros = Buffer.alloc(64 * KiB)
-  let left = size
-  return new Readable({
-    read () {
-      const length = Math.min(left, zeros.length)
-      left -= length
-      this.push(length === 0 ? null : cipher.update(zeros.subarray(0, length)))
-    }
-  })
 }
 
 if (process.env['SLUICE_BENCH_EMULATOR'] === '1' && process.send !== undefined) await serveClouds(answer => process.send?.(answer))

@@ -8,7 +8,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { MiB, formatSize } from '../lib/bytes/sizes.ts'
 import { OneDrive } from '../streams/onedrive/client.ts'
-import { measureApart, measureHere, startClouds } from './onedrive-emulator.ts'
+import { measureApart, measureHere } from './harness/apart.ts'
+import { startClouds } from './onedrive-emulator.ts'
 import type { EmulatedClouds } from './onedrive-emulator.ts'
 import { printTable } from './table.ts'
 
@@ -96,4 +97,4 @@ async function main (trees: number[]): Promise<void> {
   process.exitCode = faults.length === 0 ? 0 : 1
 }
 
-if (!await measureHere(limit => list(Number(limit)))) await main(process.argv.includes('--quick') ? [50, 500] : [500, 5000])
+if (!await measureHere(([limit]) => list(Number(limit)))) await main(process.argv.includes('--quick') ? [50, 500] : [500, 5000])

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os'
 import { relative } from 'node:path'
+import { record } from './harness/record.ts'
 
 export interface Column {
   name: string
@@ -27,6 +28,7 @@ export function printTable (question: string, columns: readonly Column[], rows: 
   for (const cells of head) console.log(line(cells))
   console.log(widths.map(width => '-'.repeat(width)).join('   '))
   for (const cells of body) console.log(line(cells))
+  record({ kind: 'table', question, columns: [...columns], rows: rows.map(row => columns.map((_, i) => row[i] ?? null)) })
 }
 
 function formatCell (cell: Cell, { digits = 0 }: Column): string {
