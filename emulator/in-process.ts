@@ -8,6 +8,7 @@
  */
 import type { Dispatcher } from 'undici'
 import { FaultPlan } from '../lib/simulation/faults.ts'
+import { IN_PROCESS_ORIGIN } from '../lib/simulation/in-process-origin.ts'
 import { RequestLog } from '../lib/simulation/request-log.ts'
 import type { AzureFilesEmulator } from './azure-files/index.ts'
 import { InProcessDispatcher } from './in-process/dispatcher.ts'
@@ -15,9 +16,6 @@ import type { OneDriveEmulator } from './onedrive/index.ts'
 import { openServices, type ServicesOptions } from './opened-services.ts'
 import type { R2Emulator } from './r2/index.ts'
 import { Services } from './services.ts'
-
-/** Plain HTTP is for loopback hosts only, and this one never leaves the process. */
-const ORIGIN = 'http://in-process.localhost'
 
 export interface InProcessOptions extends ServicesOptions {
   /** Faults that are armed already, and a log that is asked already; new ones unless given. */
@@ -47,9 +45,9 @@ export interface InProcessEmulator {
 export async function startInProcess (options: InProcessOptions = {}): Promise<InProcessEmulator> {
   const opened = await openServices(options, options)
   const { services, faults, requests, contents, clock } = opened
-  const dispatcher = new InProcessDispatcher(new Services(services, faults, requests, clock), ORIGIN, clock)
-  const backdoor = new InProcessDispatcher(new Services(services, new FaultPlan(() => 0), new RequestLog(), clock), ORIGIN, clock)
-  const { r2, azureFiles, oneDrive } = opened.at(ORIGIN)
+  const dispatcher = new InProcessDispatcher(new Services(services, faults, requests, clock), IN_PROCESS_ORIGIN, clock)
+  const backdoor = new InProcessDispatcher(new Services(services, new FaultPlan(() => 0), new RequestLog(), clock), IN_PROCESS_ORIGIN, clock)
+  const { r2, azureFiles, oneDrive } = opened.at(IN_PROCESS_ORIGIN)
   const close = async (): Promise<void> => {
     await Promise.all([dispatcher.destroy(), backdoor.destroy()])
     contents.close()

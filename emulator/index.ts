@@ -11,6 +11,7 @@
  */
 import type { AzureFilesEmulator } from './azure-files/index.ts'
 import type { OneDriveEmulator } from './onedrive/index.ts'
+import type { InProcessEmulator, InProcessOptions } from './in-process.ts'
 import { openServices, type ServicesOptions } from './opened-services.ts'
 import type { R2Emulator } from './r2/index.ts'
 import { EmulatorServer } from './server.ts'
@@ -24,7 +25,6 @@ export type {
 export type { LeaseRecord } from './azure-files/lease-history.ts'
 export type { AzureFilesQuirks } from './azure-files/quirks.ts'
 export type { Fault, FaultEffects, FaultHandle, FaultPlan, FaultTarget } from '../lib/simulation/faults.ts'
-export { startInProcess } from './in-process.ts'
 export type { InProcessEmulator, InProcessOptions } from './in-process.ts'
 export type { OneDriveEmulator, OneDriveOptions } from './onedrive/index.ts'
 export type { OneDriveInspector, OneDriveItemInfo, OneDriveSessionInfo } from './onedrive/inspector.ts'
@@ -65,4 +65,14 @@ export async function startEmulator (options: EmulatorOptions = {}): Promise<Emu
   }
   const env = (): Record<string, string> => ({ ...emulated.r2.env(), ...emulated.azureFiles.env(), ...emulated.oneDrive.env() })
   return { ...emulated, faults, requests, env, close, [Symbol.asyncDispose]: close }
+}
+
+/**
+ * The same without a server: no socket and no port, behind a dispatcher of undici's kind that `options()` brings along.
+ * @throws {RangeError} a name in the options is none that the service takes
+ */
+export async function startInProcess (options: InProcessOptions = {}): Promise<InProcessEmulator> {
+  // Only now: whoever loads undici has the `fetch` of the whole process use it, which users of the server have not asked for.
+  const inProcess = await import('./in-process.ts')
+  return await inProcess.startInProcess(options)
 }

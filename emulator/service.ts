@@ -1,3 +1,4 @@
+import type { Deed } from '../lib/simulation/request-log.ts'
 import type { Exchange } from './exchange.ts'
 
 /** The line and headers of a request, before any of its body. */
@@ -27,6 +28,8 @@ export interface Answer {
   reason?: string
   headers: Record<string, string>
   body?: string | AsyncIterable<Buffer>
+  /** What was done, where the head of the request alone does not tell. */
+  done?: readonly Deed[]
   finish?: () => void
 }
 

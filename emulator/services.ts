@@ -1,7 +1,7 @@
 /** All services behind one origin: routes by the first segment of the path, keeps the log, and makes things go wrong. Knows no cloud and no socket. */
 import type { Clock } from '../lib/clock.ts'
 import type { FaultPlan } from '../lib/simulation/faults.ts'
-import { redactHeaders, redactQuery, type RequestEntry, type RequestLog } from '../lib/simulation/request-log.ts'
+import { type Deed, redactHeaders, redactQuery, type RequestEntry, type RequestLog } from '../lib/simulation/request-log.ts'
 import { type Channel, ConnectionEnded } from './channel.ts'
 import { Exchange } from './exchange.ts'
 import type { Answer, RequestHead, Service, Subject } from './service.ts'
@@ -50,19 +50,19 @@ export class Services {
     channel.ended.addEventListener('abort', () => this.#log.end(entry), { once: true })
     const exchange = new Exchange(channel, head, entry, this.#faults.effectsFor(subject), this.#clock)
     try {
-      await this.#answer(service, exchange)
+      await this.#answer(service, exchange, entry)
       this.#log.end(entry) // before the client can see the end and ask the log
     } catch (error) {
       if (!(error instanceof ConnectionEnded) && !exchange.ended) await answerDefect(service, exchange, channel, error)
     }
   }
 
-  async #answer (service: Service, exchange: Exchange): Promise<void> {
+  async #answer (service: Service, exchange: Exchange, entry: RequestEntry): Promise<void> {
     const { effects } = exchange
     if (effects.reset === 'before') exchange.reset()
     if (effects.latencyMs !== undefined) await exchange.delay(effects.latencyMs)
     if (effects.changeObject === true) await service.changeObject(exchange.head)
-    const answer = await this.#work(service, exchange)
+    const answer = await this.#work(service, exchange, entry)
     const { finish } = answer
     try {
       if (effects.loseAnswer === true) exchange.reset()
@@ -74,7 +74,7 @@ export class Services {
   }
 
   /** The service's answer, or the one that a fault puts in its place. */
-  async #work (service: Service, exchange: Exchange): Promise<Answer> {
+  async #work (service: Service, exchange: Exchange, entry: RequestEntry): Promise<Answer> {
     const { effects } = exchange
     if (effects.stall === 'response') {
       await exchange.drain()
@@ -89,6 +89,7 @@ export class Services {
       return { ...service.errorAnswer({ status: 500, code: effects.errorIn200, message: effects.message }, exchange.head), status: 200, reason: 'OK' }
     }
     const answer = await service.handle(exchange)
+    entry.done = answer.done ?? doneBy(entry, answer.status)
     if (effects.loseAnswerWith === undefined) return answer
     answer.finish?.()
     return faultAnswer(service, exchange, effects.loseAnswerWith)
@@ -106,12 +107,17 @@ export class Services {
       query: redactQuery(head.query),
       headers: redactHeaders(head.headers),
       connection,
+      done: [],
       status: 0,
       bytesIn: 0,
       bytesOut: 0,
       ended: false
     }
   }
+}
+
+function doneBy ({ operation, key }: RequestEntry, status: number): Deed[] {
+  return status < 300 ? [{ operation, key }] : []
 }
 
 /** No service of ours: a text, for whoever mistyped an address. */

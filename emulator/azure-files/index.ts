@@ -82,6 +82,8 @@ export interface AzureFilesEmulator {
   /** The first of the shares. */
   readonly share: string
   readonly state: AzureFilesInspector
+  /** Makes a share unless it is there, without a request. @throws {RangeError} no share can have the name */
+  addShare (name: string): Promise<void>
   /** To spread into `new AzureFiles(…)`. */
   options (): { endpoint: string, accountName: string, accountKey: string, share: string }
   env (): Record<string, string>
@@ -100,11 +102,15 @@ export async function startAzureFiles (
   options: AzureFilesEmulatorOptions, contents: ContentStore, records: RecordStore, clock: Clock
 ): Promise<StartedAzureFiles> {
   const { accountName = DEFAULT_ACCOUNT, accountKey = randomBytes(64).toString('base64'), shares = [DEFAULT_SHARE] } = options
-  checkNames(accountName, shares)
+  checkAccountName(accountName)
   const quirks = { ...DEFAULT_QUIRKS, ...options.strict }
   const state = new AzureFilesState(contents, records)
   await state.load(clock.now())
-  for (const name of shares) if (state.shares.get(name) === undefined) await state.addShare(newShare(name, state.tick(clock.now())))
+  const addShare = async (name: string): Promise<void> => {
+    checkShare(name)
+    if (state.shares.get(name) === undefined) await state.addShare(newShare(name, state.tick(clock.now())))
+  }
+  for (const name of shares) await addShare(name)
   const authenticator = new Authenticator({
     accountName,
     accountKey,
@@ -116,19 +122,20 @@ export async function startAzureFiles (
   const service = new AzureFilesService({ accountName, accountKey, state, contents, quirks, authenticator }, () => clock.now())
   const share = shares[0] ?? DEFAULT_SHARE
   const inspector = new StateInspector(state, share, clock)
-  return { prefix: accountName, service, at: origin => described({ endpoint: `${origin}/${accountName}`, accountName, accountKey, share, state: inspector }) }
+  return { prefix: accountName, service, at: origin => described({ endpoint: `${origin}/${accountName}`, accountName, accountKey, share, state: inspector, addShare }) }
 }
 
-function checkNames (accountName: string, shares: readonly string[]): void {
+function checkAccountName (accountName: string): void {
   if (!/^[a-z0-9]{3,24}$/.test(accountName)) {
     throw new RangeError(`Cannot start the emulator as accountName must be 3 to 24 lower-case letters and digits: received "${accountName}"`)
   }
-  for (const name of shares) {
-    try {
-      checkShareName(name)
-    } catch {
-      throw new RangeError(`Cannot start the emulator as no share can have the name "${name}"`)
-    }
+}
+
+function checkShare (name: string): void {
+  try {
+    checkShareName(name)
+  } catch {
+    throw new RangeError(`Cannot make a share in the emulator as none can have the name "${name}"`)
   }
 }
 

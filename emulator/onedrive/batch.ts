@@ -3,6 +3,7 @@
  * changed object hit parts as they hit requests; there is no connection of a part's own to cut.
  */
 import type { FaultEffects } from '../../lib/simulation/faults.ts'
+import type { Deed } from '../../lib/simulation/request-log.ts'
 import type { Answer, RequestHead } from '../service.ts'
 import { type Call, jsonAnswer } from './call.ts'
 import { badRequest, errorForStatus, type RequestIds } from './errors.ts'
@@ -24,13 +25,19 @@ interface PartAnswer {
   body?: unknown
 }
 
+/** One that was answered, and what was done for it, which is not the answer's to tell. */
+interface AnsweredPart {
+  answer: PartAnswer
+  done: readonly Deed[]
+}
+
 export async function batch (call: Call): Promise<Answer> {
   const parts = readParts(call, await readJson(call.incoming))
-  const answers = new Map<string, PartAnswer>()
-  for (const part of inOrder(parts)) answers.set(part.id, await answerPart(call, part, answers))
-  const responses = [...answers.values()]
+  const answered = new Map<string, AnsweredPart>()
+  for (const part of inOrder(parts)) answered.set(part.id, await answerPart(call, part, answered))
+  const responses = [...answered.values()].map(({ answer }) => answer)
   if (call.context.quirks.shuffledBatches) shuffle(responses, call.context.random)
-  return jsonAnswer({ responses })
+  return { ...jsonAnswer({ responses }), done: [...answered.values()].flatMap(({ done }) => done) }
 }
 
 function readParts (call: Call, json: Json): Part[] {
@@ -87,12 +94,14 @@ function inOrder (parts: readonly Part[]): Part[] {
   return order
 }
 
-async function answerPart (call: Call, part: Part, before: ReadonlyMap<string, PartAnswer>): Promise<PartAnswer> {
-  if (part.dependsOn.some(id => (before.get(id)?.status ?? 0) >= 400)) {
-    return toPartAnswer(part.id, errorForStatus(424, 'FailedDependency', 'A request that this one depends on failed.').toAnswer('graph', call.ids, call.now))
+async function answerPart (call: Call, part: Part, before: ReadonlyMap<string, AnsweredPart>): Promise<AnsweredPart> {
+  if (part.dependsOn.some(id => (before.get(id)?.answer.status ?? 0) >= 400)) {
+    const failed = errorForStatus(424, 'FailedDependency', 'A request that this one depends on failed.').toAnswer('graph', call.ids, call.now)
+    return { answer: toPartAnswer(part.id, failed), done: [] }
   }
   const effects = call.context.faults.effectsFor(subjectOf(part.head))
-  return toPartAnswer(part.id, await answerUnderFaults(call, part, effects))
+  const { done = [], ...answer } = await answerUnderFaults(call, part, effects)
+  return { answer: toPartAnswer(part.id, answer), done }
 }
 
 async function answerUnderFaults (call: Call, part: Part, effects: FaultEffects): Promise<Answer> {
@@ -100,7 +109,8 @@ async function answerUnderFaults (call: Call, part: Part, effects: FaultEffects)
   if (effects.status !== undefined) return faultAnswer(effects.status, effects, call.ids, call.now)
   const answer = await call.context.dispatch(toIncoming(call, part), call.ids)
   answer.finish?.()
-  return effects.loseAnswerWith === undefined ? answer : faultAnswer(effects.loseAnswerWith, effects, call.ids, call.now)
+  if (effects.loseAnswerWith === undefined) return answer
+  return { ...faultAnswer(effects.loseAnswerWith, effects, call.ids, call.now), done: answer.done ?? [] }
 }
 
 function faultAnswer (status: number, { code, message, retryAfter }: FaultEffects, ids: RequestIds, now: number): Answer {

@@ -11,7 +11,7 @@ import { nextLink, readCursor, readIndex } from './paging.ts'
 import { checkPath, resolveFolder } from './resolve.ts'
 import { readConflict, settleName } from './store-file.ts'
 import { readTimes } from './times.ts'
-import { type Folder, type Item, namesOf, sizeOf } from './tree.ts'
+import { type Folder, type Item, namesOf, pathOf, sizeOf } from './tree.ts'
 import { readTop, refuseOptions, viewItem } from './view.ts'
 
 interface Page {
@@ -43,7 +43,8 @@ export async function createFolder (call: Call): Promise<Answer> {
   const existing = parent.children.get(identity(settled))
   const facts = { ...factsOf(call), times: readTimes(json), description: textIn(json, 'description') }
   const folder = existing ?? await drive.createFolder(parent, settled, facts)
-  return jsonAnswer({ '@odata.context': itemContext(context, drive), ...viewItem(call, drive, folder) }, existing === undefined ? 201 : 200)
+  const answer = jsonAnswer({ '@odata.context': itemContext(context, drive), ...viewItem(call, drive, folder) }, existing === undefined ? 201 : 200)
+  return { ...answer, done: [{ operation: 'CreateFolder', key: pathOf(folder) }] }
 }
 
 /** SharePoint goes on after a name; personal drives count, so that a write in between shifts the page. */

@@ -10,7 +10,7 @@ import type { Incoming } from './incoming.ts'
 import { isInfected } from './item-json.ts'
 import { mimeTypeOf } from './mime.ts'
 import type { Flavour } from './quirks.ts'
-import { currentVersion, type FileItem, type Version } from './tree.ts'
+import { currentVersion, type FileItem, pathOf, type Version } from './tree.ts'
 
 /** Bytes `start` to `end`, exclusive. */
 interface Span {
@@ -52,6 +52,7 @@ function answer ({ contents, tickets }: Context, ticket: Ticket, { drive, file, 
       'Last-Modified': new Date(version.modified).toUTCString(),
       ...(span === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${content.size}` })
     },
+    done: [{ operation: 'DownloadContent', key: pathOf(file) }],
     body: counted(contents.read(content, start, end), bytes => tickets.count(ticket, 0, bytes)),
     finish: () => contents.release(content)
   }

@@ -10,7 +10,7 @@ import { BodyHasher, type Hashes } from './hashes.ts'
 import { identity } from './names.ts'
 import { createFolders } from './resolve.ts'
 import { storeFile } from './store-file.ts'
-import { ancestorsOf, currentVersion, type Item, namesOf, sizeOf, subtree } from './tree.ts'
+import { currentVersion, type Item, pathOf, sizeOf, subtree } from './tree.ts'
 
 export interface OneDriveItemInfo {
   id: string
@@ -167,8 +167,4 @@ function describe (drive: Drive, item: Item): OneDriveItemInfo {
     created: new Date(item.created),
     modified: new Date(item.modified)
   }
-}
-
-function pathOf (item: Item): string {
-  return ancestorsOf(item).length === 0 ? '/' : `/${namesOf(item).join('/')}`
 }

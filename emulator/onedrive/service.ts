@@ -14,7 +14,7 @@ import { OAuthError, serveLogin } from './login.ts'
 import { serveMonitor } from './monitor.ts'
 import { Query } from './query.ts'
 import { routeGraph } from './route.ts'
-import { placeOf, subjectOf } from './subject.ts'
+import { pathMeant, placeOf, subjectOf } from './subject.ts'
 import { serveUpload } from './upload-host.ts'
 
 /** Beside a file, what each of its hosts answers with. */
@@ -103,8 +103,10 @@ export class OneDriveService implements Service {
       }
       refuseMe(this.#context, route, kind)
       const rate = route.operation === 'Batch' ? {} : this.#context.budget.spend(costName(call), now) // each part pays for itself
+      const meant = pathMeant(this.#context, route)
       const answer = await HANDLERS[route.operation](call)
-      return { ...answer, headers: { ...rate, ...answer.headers } }
+      const done = answer.status < 300 ? [{ operation: route.operation, key: meant }] : []
+      return { done, ...answer, headers: { ...rate, ...answer.headers } }
     } catch (error) {
       return toAnswer(error, 'graph', ids, now)
     }

@@ -9,7 +9,7 @@ import { itemContext, itemJson } from './item-json.ts'
 import { mimeTypeOf } from './mime.ts'
 import { extensionOf, freeName, identity } from './names.ts'
 import type { ConflictBehavior } from './sessions.ts'
-import { type Body, currentVersion, type FileItem, type Folder, type Item, type ItemFacts } from './tree.ts'
+import { type Body, currentVersion, type FileItem, type Folder, type Item, type ItemFacts, pathOf } from './tree.ts'
 
 /** Libraries write properties into these. */
 const ENRICHED: ReadonlySet<string> = new Set(['docx', 'docm', 'xlsx', 'xlsm', 'pptx', 'pptm', 'doc', 'xls', 'ppt', 'pdf', 'html', 'htm'])
@@ -70,7 +70,10 @@ export async function storedAnswer (context: Context, drive: Drive, { file, crea
   if (enriched && enrichUploads === 'at-once') await enrich(context, drive, file, now)
   const item = itemJson(context, drive, file, { now, downloadUrl: true, parentPath: true })
   const late = context.quirks.lateHashes ? { file: { mimeType: mimeTypeOf(file.name), hashes: {} } } : {}
-  const answer = jsonAnswer({ '@odata.context': itemContext(context, drive), ...item, ...late }, created ? 201 : 200)
+  const answer = {
+    ...jsonAnswer({ '@odata.context': itemContext(context, drive), ...item, ...late }, created ? 201 : 200),
+    done: [{ operation: 'StoreFile', key: pathOf(file) }]
+  }
   if (enriched && enrichUploads === 'after-answer') await enrich(context, drive, file, now)
   return answer
 }

@@ -1,9 +1,11 @@
 /** Names requests for the log and for faults, by nothing but their heads. */
 import type { RequestHead, Subject } from '../service.ts'
+import type { Context } from './call.ts'
 import { readTicket } from './download-tickets.ts'
 import { GraphError } from './errors.ts'
 import { type GraphRoute, type ItemAddress, routeGraph } from './route.ts'
 import { readSessionName } from './sessions.ts'
+import { pathOf } from './tree.ts'
 
 /** The parts of the service, by what follows its prefix. */
 export type Area = 'graph' | 'login' | 'up' | 'down' | 'monitor'
@@ -47,9 +49,16 @@ function graphSubject (head: RequestHead, rest: string): Subject {
   }
 }
 
-function keyOf ({ item }: GraphRoute): string | undefined {
+/** The path that a route means, also where it names an item by its id: asked before the work, as a deleted item has none. */
+export function pathMeant ({ drives }: Context, route: GraphRoute): string | undefined {
+  const base = route.item?.base
+  if (base === undefined || base === 'root' || !('id' in base) || route.drive === undefined) return keyOf(route)
+  const item = drives.find(route.drive)?.get(base.id)
+  return keyOf(route, item === undefined ? base.id : pathOf(item))
+}
+
+function keyOf ({ item }: GraphRoute, base = item === undefined ? '' : baseName(item.base)): string | undefined {
   if (item === undefined) return undefined
-  const base = baseName(item.base)
   return item.names === undefined || item.names.length === 0 ? base || '/' : `${base}/${item.names.join('/')}`
 }
 

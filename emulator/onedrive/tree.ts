@@ -99,6 +99,11 @@ export function namesOf (item: Item): string[] {
   return item.parent === undefined ? [] : [...namesOf(item.parent), item.name]
 }
 
+/** From the root, such as `/docs/a.txt`; the root itself is `/`. */
+export function pathOf (item: Item): string {
+  return `/${namesOf(item).join('/')}`
+}
+
 /** The item and all below it, parents first. */
 export function * subtree (item: Item): Generator<Item> {
   yield item

@@ -12,9 +12,10 @@ export async function deleteObjects (call: Call): Promise<Answer> {
   const failing = new Set(keys.filter(key => isToFail(key, call.exchange.effects.failKeys?.keys)))
   const error = errorForStatus(500, call.exchange.effects.failKeys?.code)
   for (const key of keys) if (!failing.has(key)) await call.context.state.deleteObject(bucket, key)
-  return xmlAnswer(document('DeleteResult', keys.map(key => failing.has(key)
+  const result = document('DeleteResult', keys.map(key => failing.has(key)
     ? branch('Error', leaf('Key', key), leaf('Code', error.code), leaf('Message', error.message))
-    : branch('Deleted', leaf('Key', key)))))
+    : branch('Deleted', leaf('Key', key))))
+  return { ...xmlAnswer(result), done: keys.filter(key => !failing.has(key)).map(key => ({ operation: 'DeleteObject', key })) }
 }
 
 function isToFail (key: string, keys: RegExp | readonly string[] | undefined): boolean {

@@ -5,6 +5,13 @@ const REDACTED = '[redacted]'
 const SECRET_HEADERS = /^(?:.*authorization|cookie|.*security-token|.*customer-key)$/
 const SECRET_PARAMETERS = /^(?:x-amz-signature|x-amz-security-token|sig|access_token|tempauth)$/i
 
+/** One thing that was done, and to what. */
+export interface Deed {
+  /** In the service's own naming, such as `PutObject`. */
+  operation: string
+  key: string | undefined
+}
+
 export interface RequestEntry {
   /** Milliseconds since the epoch, by the emulator's clock. */
   readonly time: number
@@ -21,6 +28,11 @@ export interface RequestEntry {
   readonly headers: Readonly<Record<string, string>>
   /** Numbers the connection that carried the request, from 1. */
   readonly connection: number
+  /**
+   * What was done for it, whatever became of the answer: the operation itself, or each of several that came in one request,
+   * with paths in place of ids. Nothing where the service refused.
+   */
+  done: readonly Deed[]
   /** 0 until answered, and for good when the connection was cut without an answer. */
   status: number
   bytesIn: number
