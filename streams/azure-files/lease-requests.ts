@@ -40,8 +40,12 @@ export type LeaseGuard = Pick<HeldLock, 'id' | 'leaseId' | 'lease' | 'signal'>
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
+export function isLeaseId (id: unknown): id is string {
+  return typeof id === 'string' && GUID.test(id)
+}
+
 export function checkLeaseId (id: string): void {
-  if (typeof id !== 'string' || !GUID.test(id)) throw new RangeError(`Cannot use lease id ${JSON.stringify(id)} as it must be a GUID`)
+  if (!isLeaseId(id)) throw new RangeError(`Cannot use lease id ${JSON.stringify(id)} as it must be a GUID`)
 }
 
 /** Wire: https://learn.microsoft.com/rest/api/storageservices/lease-share */
