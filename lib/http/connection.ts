@@ -12,7 +12,9 @@ import { checkClientOptions } from './client-options.ts'
 import type { ClientOptions } from './client-options.ts'
 import { createDispatcher } from './dispatcher.ts'
 import type { DispatchSubject } from '../simulation/dispatch-subject.ts'
-import type { RecordingProfile } from '../simulation/recording-profile.ts'
+import type { RecordedService } from '../simulation/recording-profile.ts'
+import { simulate } from '../simulation/simulation.ts'
+import type { Simulation } from '../simulation/simulation.ts'
 import { exchange } from './exchange.ts'
 import type { Timeouts } from './exchange.ts'
 import { silentLogger } from './logger.ts'
@@ -42,7 +44,7 @@ export interface Service<Op extends Operation<unknown>> {
   /** Attributes of every span. */
   attributes: Attributes
   /** How its traffic is recorded and replayed. Absent where it never is. */
-  recording?: RecordingProfile
+  recording?: RecordedService
   timeouts: Timeouts
   breaker: CircuitBreakerOptions
   /** The row of the cloud's table for this kind of error. */
@@ -62,9 +64,10 @@ export class Connection<Op extends Operation<unknown>> {
   readonly instruments: Instruments
   /** Requests sent so far, and how many of them were retries. */
   readonly sent = { requests: 0, retries: 0 }
+  readonly simulation: Simulation
   readonly #service: Service<Op>
   readonly #send: Send
-  readonly #dispatcher: Dispatcher
+  readonly #network: Dispatcher
   readonly #ownsDispatcher: boolean
   readonly #timeouts: Timeouts
   #closed: Promise<void> | undefined
@@ -78,7 +81,8 @@ export class Connection<Op extends Operation<unknown>> {
     this.#service = service
     this.#timeouts = Object.freeze({ ...service.timeouts, ...options.timeouts })
     this.#ownsDispatcher = options.dispatcher === undefined
-    this.#dispatcher = options.dispatcher ?? createDispatcher({ connectMs: this.#timeouts.connectMs })
+    this.#network = options.dispatcher ?? createDispatcher({ connectMs: this.#timeouts.connectMs })
+    this.simulation = simulate(options.simulation, this.#network, this.clock, service.recording)
     this.#send = this.#layers(options)
   }
 
@@ -94,8 +98,14 @@ export class Connection<Op extends Operation<unknown>> {
 
   /** A second call waits for the first. */
   async close (): Promise<void> {
-    if (this.#ownsDispatcher) this.#closed ??= this.#dispatcher.close()
+    this.#closed ??= this.#end()
     await this.#closed
+  }
+
+  /** The recording ends when nothing is on its way any more. */
+  async #end (): Promise<void> {
+    if (this.#ownsDispatcher) await this.#network.close()
+    await this.simulation.close()
   }
 
   #layers (options: ClientOptions): Send {
@@ -141,12 +151,12 @@ export class Connection<Op extends Operation<unknown>> {
   async #sendOnce (operation: Op, signal: AbortSignal | undefined): Promise<HttpResponse> {
     const request = await this.#service.prepare(operation)
     const timeouts = operation.timeouts === undefined ? this.#timeouts : { ...this.#timeouts, ...operation.timeouts }
-    return await exchange(this.#dispatcher, request, timeouts, signal, this.#subjectOf(operation))
+    return await exchange(this.simulation.dispatcher, request, timeouts, signal, this.#subjectOf(operation))
   }
 
   #subjectOf ({ description, action }: Op): DispatchSubject | undefined {
     const { recording } = this.#service
-    return recording && { service: recording.service, operation: recording.operations?.[description.name] ?? snakeCase(description.name), action }
+    return recording && { service: recording.profile.service, operation: recording.profile.operations?.[description.name] ?? snakeCase(description.name), action }
   }
 
   async #read<T> ({ operation }: Call<T>, response: HttpResponse): Promise<T> {

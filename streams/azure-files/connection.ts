@@ -6,6 +6,7 @@ import { Connection } from '../../lib/http/connection.ts'
 import type { FailedAnswer, Service } from '../../lib/http/connection.ts'
 import type { StorageError } from '../../lib/errors.ts'
 import type { Timeouts } from '../../lib/http/exchange.ts'
+import type { RecordedService } from '../../lib/simulation/recording-profile.ts'
 import type { AzureFilesConfig } from './config.ts'
 import { SasAuthorizer } from './credentials.ts'
 import { retryPolicyFor, toStorageError } from './errors.ts'
@@ -49,7 +50,7 @@ export class AzureFilesConnection extends Connection<AzureOperation<unknown>> {
 class AzureFilesService implements Service<AzureOperation<unknown>> {
   readonly name = 'azure_files'
   readonly metrics = METRICS
-  readonly recording = RECORDING
+  readonly recording: RecordedService
   readonly timeouts = DEFAULT_TIMEOUTS
   readonly breaker = BREAKER
   readonly policyFor = retryPolicyFor
@@ -62,6 +63,7 @@ class AzureFilesService implements Service<AzureOperation<unknown>> {
   constructor (config: AzureFilesConfig, options: ClientOptions) {
     this.#config = config
     this.#options = options
+    this.recording = { profile: RECORDING, endpoint: config.endpoint }
     this.attributes = { 'azure_files.account': config.accountName }
   }
 

@@ -4,6 +4,7 @@ import type { ClientOptions } from '../../lib/http/client-options.ts'
 import { parseEndpoint } from '../../lib/http/endpoint.ts'
 import type { Endpoint } from '../../lib/http/endpoint.ts'
 import { Secret } from '../../lib/secret.ts'
+import { isReplay, simulationFromEnv } from '../../lib/simulation/simulation-options.ts'
 import { drivePath } from './addressing.ts'
 import type { DriveRef } from './addressing.ts'
 import type { AccessTokenProvider, TokenCredential, TokenSource } from './auth.ts'
@@ -14,6 +15,7 @@ import { isDecoratedUserAgent } from './headers.ts'
 import {
   DEFAULT_FRAGMENT_BYTES, SIMPLE_UPLOAD_BYTES, checkConcurrency, checkFragmentSize, checkSimpleUploadLimit
 } from './names.ts'
+import { RECORDING } from './recording.ts'
 
 /** How the client comes by access tokens: exactly one way. */
 export interface OneDriveAuthOptions {
@@ -105,7 +107,8 @@ export function resolveConfig (options: OneDriveOptions): OneDriveConfig {
 }
 
 /** More than one way would leave open which of them counts. */
-function authWay (options: OneDriveAuthOptions): AuthWay {
+function authWay (options: OneDriveOptions): AuthWay {
+  if (isReplay(options.simulation)) return 'accessToken'
   const { credential, accessToken, clientSecret, refreshToken, deviceCode } = options
   const ways = Object.entries({ credential, accessToken, refreshToken, deviceCode }).filter(([, value]) => value !== undefined).map(([name]) => name)
   if (ways.length > 1) throw new ConfigurationError(`Cannot use ${ways.join(' and ')} together: pass one of them`)
@@ -175,8 +178,9 @@ function configured (option: string, check: () => void): void {
   }
 }
 
-/** The source of tokens that the options tell of. @param identity is asked only by the built-in flows. */
+/** The source of tokens that the options tell of; a recording answers whoever asks. @param identity is asked only by the built-in flows. */
 export function tokenSource (config: OneDriveConfig, options: OneDriveOptions, identity: IdentityEndpoint): TokenSource {
+  if (isReplay(options.simulation)) return staticToken('replay')
   const clock = options.clock ?? systemClock
   const { credential, accessToken, clientId = '', clientSecret, refreshToken, deviceCode, onRefreshToken } = options
   const client = { clientId, clientSecret: clientSecret === undefined ? undefined : new Secret(clientSecret) }
@@ -218,7 +222,7 @@ function readEnvironment (env: Record<string, string | undefined>): OneDriveOpti
   if (driveId !== undefined) options.drive = { driveId }
   const fragmentSize = value('ONEDRIVE_CHUNK_SIZE')
   if (fragmentSize !== undefined) options.fragmentSize = readFragmentSize(fragmentSize)
-  return options
+  return { ...options, ...simulationFromEnv(env, RECORDING.service) }
 }
 
 function readFragmentSize (text: string): number {

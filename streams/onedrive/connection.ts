@@ -15,6 +15,7 @@ import type { RetryPolicy } from '../../lib/http/retry.ts'
 import type { Attributes, Counter, Histogram } from '../../lib/http/telemetry.ts'
 import { ThrottleGate } from '../../lib/http/throttle-gate.ts'
 import { Secret } from '../../lib/secret.ts'
+import type { RecordedService } from '../../lib/simulation/recording-profile.ts'
 import { TokenCache, claimsOf } from './auth.ts'
 import { tokenSource } from './config.ts'
 import type { OneDriveConfig, OneDriveOptions } from './config.ts'
@@ -109,7 +110,7 @@ function contentBytes (uploaded: Counter, downloaded: Counter): Counter {
 class OneDriveService implements Service<GraphOperation<unknown>> {
   readonly name = 'onedrive'
   readonly metrics = METRICS
-  readonly recording = RECORDING
+  readonly recording: RecordedService
   readonly timeouts = TIMEOUTS
   readonly breaker = BREAKER
   readonly attributes: Attributes
@@ -126,6 +127,7 @@ class OneDriveService implements Service<GraphOperation<unknown>> {
     this.#tokens = tokens
     this.#clock = options.clock ?? systemClock
     this.#overrides = options.retry === false ? {} : options.retry ?? {}
+    this.recording = { profile: RECORDING, endpoint: config.endpoint, driveId: driveIdOf(config.drive) }
     this.attributes = { 'onedrive.drive': typeof config.drive === 'string' ? config.drive : Object.values(config.drive)[0] as string }
   }
 
@@ -188,6 +190,10 @@ class OneDriveService implements Service<GraphOperation<unknown>> {
     const isMonitor = where.kind === 'authorized' && where.by === 'monitor'
     return { origin, target, authorized: isMonitor && origin === endpoint.origin && target.startsWith(`${endpoint.pathPrefix}/`) }
   }
+}
+
+function driveIdOf (drive: OneDriveConfig['drive']): string | undefined {
+  return typeof drive === 'object' && 'driveId' in drive ? drive.driveId : undefined
 }
 
 /** Origin and the rest of it, not parsed: a URL object would write `%27` for a quote and break the signature. */

@@ -4,10 +4,12 @@ import { parseEndpoint } from '../../lib/http/endpoint.ts'
 import type { Endpoint } from '../../lib/http/endpoint.ts'
 import { MiB } from '../../lib/bytes/sizes.ts'
 import { Secret } from '../../lib/secret.ts'
+import { isReplay, simulationFromEnv } from '../../lib/simulation/simulation-options.ts'
 import type { R2Credentials } from './auth.ts'
 import { INTEGRITIES } from './integrity.ts'
 import type { Integrity } from './integrity.ts'
 import { MAX_PUT_BYTES, checkBucket, checkConcurrency, checkPartSize } from './names.ts'
+import { RECORDING } from './recording.ts'
 
 export type Jurisdiction = 'eu' | 'fedramp' | 'us'
 
@@ -59,7 +61,9 @@ const R2_HOST = /\.r2\.cloudflarestorage\.com$/
 const JURISDICTIONS: readonly string[] = ['eu', 'fedramp', 'us'] satisfies Jurisdiction[]
 
 /** @throws {ConfigurationError} naming the option that is missing or wrong. */
-export function resolveConfig (options: R2Options): R2Config {
+export function resolveConfig (given: R2Options): R2Config {
+  const isReplayed = isReplay(given.simulation)
+  const options = isReplayed ? forReplay(given) : given
   const endpoint = parseEndpoint(options.endpoint ?? accountEndpoint(options), 'endpoint')
   const strict = R2_HOST.test(endpoint.hostname)
   const { multipartThreshold = 100 * MiB, partSize = 10 * MiB, concurrency = 4, integrity = 'sha256' } = options
@@ -74,7 +78,7 @@ export function resolveConfig (options: R2Options): R2Config {
     endpoint,
     accountId: options.accountId,
     strict,
-    credentials: resolveCredentials(options, strict),
+    credentials: resolveCredentials(options, strict && !isReplayed),
     bucket: options.bucket,
     multipartThreshold,
     partSize,
@@ -83,9 +87,15 @@ export function resolveConfig (options: R2Options): R2Config {
   })
 }
 
-function accountEndpoint ({ accountId, jurisdiction }: R2Options): string {
+/** A recording answers whoever asks: a provider of credentials is not called, what is missing is made up. */
+function forReplay ({ credentials: _, ...options }: R2Options): R2Options {
+  const endpoint = options.endpoint ?? (options.accountId === undefined ? 'https://replay.invalid' : undefined)
+  return { accessKeyId: 'replay', secretAccessKey: 'replay', ...options, ...(endpoint === undefined ? {} : { endpoint }) }
+}
+
+function accountEndpoint ({ accountId, jurisdiction, simulation }: R2Options): string {
   if (accountId === undefined) throw new ConfigurationError('Cannot create an R2 client without accountId or endpoint')
-  if (!HEX_32.test(accountId)) throw new ConfigurationError(`Cannot use accountId ${JSON.stringify(accountId)} as it must be 32 hex digits`)
+  if (!HEX_32.test(accountId) && !isReplay(simulation)) throw new ConfigurationError(`Cannot use accountId ${JSON.stringify(accountId)} as it must be 32 hex digits`)
   if (jurisdiction !== undefined && !JURISDICTIONS.includes(jurisdiction)) {
     throw new ConfigurationError(`Cannot use jurisdiction ${JSON.stringify(jurisdiction)} as it must be one of ${JURISDICTIONS.join(', ')}`)
   }
@@ -143,5 +153,5 @@ export function optionsFromEnv (env: Record<string, string | undefined>, overrid
   for (const [variable, option] of Object.entries(ENVIRONMENT)) {
     if (env[variable] !== undefined && env[variable] !== '') options[option] = env[variable]
   }
-  return { ...options, ...overrides }
+  return { ...options, ...simulationFromEnv(env, RECORDING.service), ...overrides }
 }

@@ -6,6 +6,7 @@ import { Connection } from '../../lib/http/connection.ts'
 import type { FailedAnswer, Service } from '../../lib/http/connection.ts'
 import type { StorageError } from '../../lib/errors.ts'
 import type { Timeouts } from '../../lib/http/exchange.ts'
+import type { RecordedService } from '../../lib/simulation/recording-profile.ts'
 import type { Counter } from '../../lib/http/telemetry.ts'
 import { EMPTY_PAYLOAD_SHA256, Signer, canonicalQuery, encodePath } from './auth.ts'
 import type { R2Config } from './config.ts'
@@ -44,7 +45,7 @@ export class R2Connection extends Connection<R2Operation<unknown>> {
 class R2Service implements Service<R2Operation<unknown>> {
   readonly name = 'r2'
   readonly metrics = METRICS
-  readonly recording = RECORDING
+  readonly recording: RecordedService
   readonly timeouts = TIMEOUTS
   readonly breaker = BREAKER
   readonly policyFor = retryPolicyFor
@@ -58,6 +59,7 @@ class R2Service implements Service<R2Operation<unknown>> {
   constructor (config: R2Config, options: ClientOptions) {
     this.#config = config
     this.#options = options
+    this.recording = { profile: RECORDING, endpoint: config.endpoint }
     this.attributes = config.accountId === undefined ? {} : { 'r2.account_id': config.accountId }
   }
 
