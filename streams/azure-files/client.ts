@@ -2,6 +2,7 @@ import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
 import type { RecursiveListReadable } from '../../lib/flow/recursive-list-readable.ts'
+import type { Simulation } from '../../lib/simulation/simulation.ts'
 import { AzureAppendWritable } from './append-writable.ts'
 import type { AppendStreamOptions } from './append-writable.ts'
 import { optionsFromEnv, resolveConfig } from './config.ts'
@@ -87,6 +88,11 @@ export class AzureFiles {
   /** Checked, complete and frozen; holds no secret that prints. */
   get config (): AzureFilesConfig {
     return this.#shared.connection.config
+  }
+
+  /** What the option `simulation` made of this client; `simulation.verify()` tells what was to happen and did not. */
+  get simulation (): Simulation {
+    return this.#shared.connection.simulation
   }
 
   /** Requests sent by this client so far, and how many of them were retries. */

@@ -2,6 +2,7 @@ import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { NotFoundError, StorageError } from '../../lib/errors.ts'
 import type { RecursiveListReadable } from '../../lib/flow/recursive-list-readable.ts'
+import type { Simulation } from '../../lib/simulation/simulation.ts'
 import { resolveItem } from './addressing.ts'
 import type { Address, ItemRef } from './addressing.ts'
 import { runBatches } from './batch.ts'
@@ -100,6 +101,11 @@ export class OneDrive {
   /** Checked, complete and frozen; holds no secret. */
   get config (): OneDriveConfig {
     return this.#connection.config
+  }
+
+  /** What the option `simulation` made of this client; `simulation.verify()` tells what was to happen and did not. */
+  get simulation (): Simulation {
+    return this.#connection.simulation
   }
 
   /** Requests sent by this client so far, and how many of them were retries. */

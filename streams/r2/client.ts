@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
+import type { Simulation } from '../../lib/simulation/simulation.ts'
 import { R2Buckets } from './buckets.ts'
 import { optionsFromEnv, resolveConfig } from './config.ts'
 import type { R2Config, R2Options } from './config.ts'
@@ -92,6 +93,11 @@ export class R2 {
   /** Checked, complete and frozen; holds no secret that prints. */
   get config (): R2Config {
     return this.#connection.config
+  }
+
+  /** What the option `simulation` made of this client; `simulation.verify()` tells what was to happen and did not. */
+  get simulation (): Simulation {
+    return this.#connection.simulation
   }
 
   /** Requests sent by this client so far, and how many of them were retries. */
