@@ -1,6 +1,7 @@
 /** The bytes of a file: a whole PUT, and a GET that is redirected. Request in, response out. */
 import type { Readable } from 'node:stream'
 import { formatRange, parseContentRange } from '../../lib/bytes/byte-range.ts'
+import { StorageError } from '../../lib/errors.ts'
 import type { HttpResponse } from '../../lib/http/call.ts'
 import type { Secret } from '../../lib/secret.ts'
 import { encodeSegment, itemPath } from './addressing.ts'
@@ -69,14 +70,20 @@ function download (where: Where, name: string, range: ContentRange | undefined):
     where,
     headers: { 'accept-encoding': 'identity', ...(ranged ? { range: formatRange(range) } : {}) },
     streams: true,
-    read: readBody
+    read: response => readBody(response, name)
   }
 }
 
-function readBody ({ status, headers, body }: HttpResponse): ContentBody {
-  const range = status === 206 ? parseContentRange(headers['content-range'] ?? '') : undefined
+function readBody ({ status, headers, body }: HttpResponse, name: string): ContentBody {
   const etag = headers['etag']
-  if (range?.kind === 'range') return { start: range.start, end: range.end, size: range.size, etag, body }
+  if (status === 206) {
+    const range = parseContentRange(headers['content-range'] ?? '')
+    // Taken for the whole file, a part of it would end the read early.
+    if (range?.kind !== 'range') {
+      throw new StorageError(`Cannot read ${name}: the answer came with the Content-Range ${JSON.stringify(headers['content-range'])}`, { code: 'MalformedAnswer', operation: DownloadContent.name, temporary: true })
+    }
+    return { start: range.start, end: range.end, size: range.size, etag, body }
+  }
   const size = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
   return { start: 0, end: size === undefined ? undefined : size - 1, size, etag, body }
 }

@@ -102,15 +102,18 @@ export function getObject (target: Target, options: GetOptions = {}): R2Operatio
     streams: true,
     read: async response => {
       await requireEtag(response, action, GetObject.name)
-      return readObjectBody(target.key, response)
+      return readObjectBody(target.key, response, action)
     }
   }
 }
 
-function readObjectBody (key: string, response: HttpResponse): ObjectBody {
-  const { headers, body } = response
-  const range = headers['content-range'] === undefined ? undefined : parseContentRange(headers['content-range'])
-  if (range?.kind === 'range' && range.size !== undefined) {
+function readObjectBody (key: string, { status, headers, body }: HttpResponse, action: string): ObjectBody {
+  if (status === 206) {
+    const range = parseContentRange(headers['content-range'] ?? '')
+    // Taken for the whole object, a part of it would end the read early.
+    if (range?.kind !== 'range' || range.size === undefined) {
+      throw new StorageError(`Cannot ${action}: the answer came with the Content-Range ${JSON.stringify(headers['content-range'])}`, { code: 'MalformedAnswer', operation: GetObject.name, temporary: true })
+    }
     return { info: readObjectInfo(key, headers, range.size), start: range.start, end: range.end, body }
   }
   const size = headers['content-length'] === undefined ? NaN : Number(headers['content-length'])

@@ -86,6 +86,8 @@ t.test('downloadFrom() asks for a range and says what it got', async t => {
   t.match(await operation.read(answer('56789', 206, { 'content-range': 'bytes 5-9/100', etag: '"{G},1"' })), { start: 5, end: 9, size: 100, etag: '"{G},1"' })
   t.match(await operation.read(answer('0123456789', 200, { 'content-length': '10' })), { start: 0, end: 9, size: 10 }, 'the range was ignored')
   t.match(await operation.read(answer('01', 200)), { start: 0, end: undefined, size: undefined })
+  const partial = async (): Promise<unknown> => await operation.read(answer('56789', 206, { 'content-range': 'garbage' }))
+  await t.rejects(partial(), { code: 'MalformedAnswer', temporary: true, message: 'Cannot read "/a": the answer came with the Content-Range "garbage"' })
   t.notOk('range' in (downloadFrom(link, '"/a"', { start: 0, end: undefined }).headers ?? {}))
 })
 

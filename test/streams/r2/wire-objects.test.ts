@@ -101,6 +101,13 @@ t.test('getObject() reads the size of the whole and the range that came from Con
   t.same([info.size, start, end], [5, 2, 4])
 })
 
+t.test('getObject() takes no part for the whole: a 206 must say which bytes it has', async t => {
+  for (const range of [{}, { 'content-range': 'bytes 0-1/9, bytes 7-8/9' }, { 'content-range': 'bytes 0-4/*' }]) {
+    const read = async (): Promise<unknown> => await getObject(TARGET, { end: 4 }).read(answer('hello', { ...HEADERS, 'content-length': '5', ...range }, 206))
+    await t.rejects(read(), { code: 'MalformedAnswer', temporary: true, message: /^Cannot get bytes 0-4 of "[^"]+": the answer came with the Content-Range/ })
+  }
+})
+
 t.test('getObject() gives an empty object an end before its start, and an answer without a length no size', async t => {
   const empty = await getObject(TARGET).read(answer('', { 'content-length': '0', etag: '"e"' }))
   t.same([empty.info.size, empty.start, empty.end], [0, 0, -1])
