@@ -68,16 +68,20 @@ export class ReplaySession {
     return last !== undefined && isRead(last.request.method) && (this.#usedAt.get(last) ?? 0) > this.#lastWrite ? { interaction: last } : undefined
   }
 
+  /** From what was answered since the path was last written, the last first; else from what comes next. */
   #slice (alike: Interaction[], { operation }: DispatchSubject, request: RecordedRequest): Found | undefined {
     if (request.method !== 'GET' || !this.#profile.contents.received.includes(operation)) return undefined
-    const slices = alike.flatMap(interaction => {
-      if (differences(interaction.request, request, this.#profile, RANGE_HEADERS).length > 0) return []
-      const slice = interaction.response && sliceOf(interaction.response, request)
-      return slice === undefined ? [] : [{ interaction, slice }]
-    })
+    const candidates = alike.filter(({ request: recorded }) => differences(recorded, request, this.#profile, RANGE_HEADERS).length === 0)
     const written = this.#writtenAt.get(request.path) ?? 0
-    const current = slices.filter(({ interaction }) => (this.#usedAt.get(interaction) ?? 0) > written)
-    return current.at(-1) ?? slices.find(({ interaction }) => !this.#usedAt.has(interaction))
+    const current = candidates.filter(interaction => this.#timeOf(interaction) > written).sort((a, b) => this.#timeOf(b) - this.#timeOf(a))
+    const following = candidates.filter(interaction => !this.#usedAt.has(interaction))
+    const slice = sliceOf([...current, ...following], request)
+    const [interaction] = current.length > 0 ? current : following
+    return slice === undefined || interaction === undefined ? undefined : { interaction, slice }
+  }
+
+  #timeOf (interaction: Interaction): number {
+    return this.#usedAt.get(interaction) ?? 0
   }
 
   #key (operation: string, { method, path }: RecordedRequest): string {

@@ -1,8 +1,9 @@
 import type { Dispatcher } from 'undici'
 import { ReplayError } from '../errors.ts'
+import type { ContentPiece, ContentSlice } from './content-slice.ts'
 import type { RecordedFailure, RecordedResponse } from './recording-format.ts'
 import type { Reins } from './reins.ts'
-import type { ReplayedContent, ReplayedContents } from './replayed-contents.ts'
+import type { ReplayedContents } from './replayed-contents.ts'
 import type { Found } from './replay-session.ts'
 
 export interface ReplayedAnswerOptions {
@@ -44,15 +45,18 @@ function answerHeaders (headers: Record<string, string> | undefined, { size, isD
   return isDocument || headers === undefined ? { ...restored, 'content-length': String(size) } : restored
 }
 
-async function openBody (response: RecordedResponse, slice: Found['slice'], { contents, restore }: ReplayedAnswerOptions): Promise<Body> {
+async function openBody (response: RecordedResponse, slice: ContentSlice | undefined, { contents, restore }: ReplayedAnswerOptions): Promise<Body> {
+  if (slice !== undefined) return { size: slice.size, isDocument: false, chunks: joined(slice.pieces, contents) }
   const { body, content_hash: hash, content_length: length } = response
-  if (hash !== undefined) {
-    const content: ReplayedContent = slice === undefined ? await contents.open(hash, length) : await contents.openPart(hash, length, slice.from, slice.to)
-    return { ...content, isDocument: false }
-  }
+  if (hash !== undefined) return { ...await contents.open(hash, length), isDocument: false }
   if (body === undefined) return { size: 0, isDocument: false, chunks: [] }
   const bytes = Buffer.from(restore(typeof body === 'string' ? body : JSON.stringify(body)))
   return { size: bytes.length, isDocument: true, chunks: [bytes] }
+}
+
+async function * joined (pieces: ContentPiece[], contents: ReplayedContents): AsyncGenerator<Buffer, undefined> {
+  for (const { contentHash, contentLength, from, to } of pieces) yield * await contents.openPart(contentHash, contentLength, from, to)
+  return undefined
 }
 
 function brokenOff (error: RecordedFailure | undefined, size: number): Error {

@@ -29,12 +29,12 @@ export class ReplayedContents {
   }
 
   /** Bytes `from` to `to` (inclusive), once all of the content was read and proved. */
-  async openPart (hash: string, size: number | undefined, from: number, to: number): Promise<ReplayedContent> {
+  async openPart (hash: string, size: number | undefined, from: number, to: number): Promise<AsyncIterable<Buffer>> {
     const { sha256 } = await this.#find(hash, size)
     const proof = this.#proved.get(sha256) ?? this.#prove(sha256)
     this.#proved.set(sha256, proof)
     await proof
-    return { size: to - from + 1, chunks: this.#store.createReadStream(sha256, { start: from, end: to }) as AsyncIterable<Buffer> }
+    return this.#store.createReadStream(sha256, { start: from, end: to })
   }
 
   async #find (hash: string, size: number | undefined): Promise<{ sha256: string, size: number }> {

@@ -18,11 +18,14 @@ import { ReplayedContents } from './replayed-contents.ts'
 export class SimulationReplayer {
   readonly recording: RecordingFile
   readonly contents: ReplayedContents
+  /** Where it was read from. */
+  readonly path: string
   readonly #asked = new Map<string, number>()
 
   /** @param folder that holds `content/`. */
-  constructor (recording: RecordingFile, folder: string) {
+  constructor (recording: RecordingFile, folder: string, path: string = folder) {
     this.recording = recording
+    this.path = path
     this.contents = new ReplayedContents(folder)
   }
 
@@ -34,7 +37,7 @@ export class SimulationReplayer {
     const found = statSync(path, { throwIfNoEntry: false })
     if (found === undefined) throw new ConfigurationError(`Cannot replay "${path}" as there is no such file or folder`)
     if (found.isDirectory()) return new SimulationReplayer(readRecordingFolder(path), path)
-    return new SimulationReplayer(parseRecording(readFileSync(path, 'utf8'), path), dirname(path))
+    return new SimulationReplayer(parseRecording(readFileSync(path, 'utf8'), path), dirname(path), path)
   }
 
   get metadata (): RecordingMetadata {

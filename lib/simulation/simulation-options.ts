@@ -56,7 +56,7 @@ export function resolveSimulation (option: SimulationOptions | undefined, servic
   if (typeof option !== 'object' || option === null) throw new ConfigurationError(`Cannot use simulation ${JSON.stringify(option)} as it must be disabled, record, replay, or an object with record or replay`)
   const { record, replay } = option as Partial<RecordOptions & ReplayOptions>
   if (record !== undefined && replay !== undefined) throw new ConfigurationError('Cannot use simulation.record and simulation.replay together: pass one of them')
-  if (replay !== undefined) return { mode: 'replay', path: typeof replay === 'string' ? checkPath('replay', replay) : path, trouble: option, replay: checkReplay(option as ReplayOptions) }
+  if (replay !== undefined) return { mode: 'replay', path: typeof replay === 'object' ? replay.path : checkPath('replay', replay), trouble: option, replay: checkReplay(option as ReplayOptions) }
   if (record !== undefined) return { mode: 'recording', path: checkPath('record', record), trouble: option, record: checkRecord(option as RecordOptions) }
   return { mode: 'disabled', path, trouble: option }
 }

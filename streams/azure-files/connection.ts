@@ -6,6 +6,7 @@ import { Connection } from '../../lib/http/connection.ts'
 import type { FailedAnswer, Service } from '../../lib/http/connection.ts'
 import type { StorageError } from '../../lib/errors.ts'
 import type { Timeouts } from '../../lib/http/exchange.ts'
+import { inRecordedTime } from '../../lib/simulation/recorded-time.ts'
 import type { RecordedService } from '../../lib/simulation/recording-profile.ts'
 import type { AzureFilesConfig } from './config.ts'
 import { SasAuthorizer } from './credentials.ts'
@@ -29,7 +30,8 @@ export class AzureFilesConnection extends Connection<AzureOperation<unknown>> {
   readonly leaseGauge: LeaseGauge
   readonly #explicitTimeout: boolean
 
-  constructor (config: AzureFilesConfig, options: ClientOptions) {
+  constructor (config: AzureFilesConfig, given: ClientOptions) {
+    const options = inRecordedTime(given, RECORDING.service)
     super(new AzureFilesService(config, options), options)
     this.config = config
     this.leaseGauge = createLeaseGauge(this.instruments.meter)

@@ -15,6 +15,7 @@ import type { RetryPolicy } from '../../lib/http/retry.ts'
 import type { Attributes, Counter, Histogram } from '../../lib/http/telemetry.ts'
 import { ThrottleGate } from '../../lib/http/throttle-gate.ts'
 import { Secret } from '../../lib/secret.ts'
+import { inRecordedTime } from '../../lib/simulation/recorded-time.ts'
 import type { RecordedService } from '../../lib/simulation/recording-profile.ts'
 import { TokenCache, claimsOf } from './auth.ts'
 import { tokenSource } from './config.ts'
@@ -42,7 +43,8 @@ export class OneDriveConnection extends Connection<GraphOperation<unknown>> {
   readonly #gate: ThrottleGate
   readonly #closeDispatcher: () => Promise<void>
 
-  constructor (config: OneDriveConfig, options: OneDriveOptions) {
+  constructor (config: OneDriveConfig, given: OneDriveOptions) {
+    const options = inRecordedTime(given, RECORDING.service)
     const timeouts = Object.freeze({ ...TIMEOUTS, ...options.timeouts })
     const own = options.dispatcher === undefined ? createDispatcher({ connectMs: timeouts.connectMs }) : undefined
     // Graph and the token endpoint share one dispatcher; overrides of the retry table are applied by our own policy.

@@ -6,6 +6,7 @@ import { Connection } from '../../lib/http/connection.ts'
 import type { FailedAnswer, Service } from '../../lib/http/connection.ts'
 import type { StorageError } from '../../lib/errors.ts'
 import type { Timeouts } from '../../lib/http/exchange.ts'
+import { inRecordedTime } from '../../lib/simulation/recorded-time.ts'
 import type { RecordedService } from '../../lib/simulation/recording-profile.ts'
 import type { Counter } from '../../lib/http/telemetry.ts'
 import { EMPTY_PAYLOAD_SHA256, Signer, canonicalQuery, encodePath } from './auth.ts'
@@ -28,7 +29,8 @@ export class R2Connection extends Connection<R2Operation<unknown>> {
   readonly partsCounter: Counter | undefined
   readonly #signing: R2Service
 
-  constructor (config: R2Config, options: ClientOptions) {
+  constructor (config: R2Config, given: ClientOptions) {
+    const options = inRecordedTime(given, RECORDING.service)
     const service = new R2Service(config, options)
     super(service, options)
     this.config = config
