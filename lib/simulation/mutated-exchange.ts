@@ -95,6 +95,11 @@ export class MutatedExchange implements Dispatcher.DispatchHandler {
     return this.#trouble.loseAnswer !== undefined || this.#trouble.loseAnswerWith !== undefined
   }
 
+  /** The next try is the same request; a read goes on where it was cut, or may be repeated. */
+  get #cutsAWrite (): boolean {
+    return this.#stopByte < Infinity && this.#trouble.truncate?.length !== 'fits' && !['GET', 'HEAD'].includes(this.#options.method)
+  }
+
   /** After how many bytes of the answer something ends it. */
   get #stopByte (): number {
     const { reset, stall, truncate } = this.#trouble
@@ -134,7 +139,7 @@ export class MutatedExchange implements Dispatcher.DispatchHandler {
   /** What the service is sent. */
   #request (): Dispatcher.DispatchOptions {
     const { flipBit } = this.#trouble
-    const options = this.#losesAnswer ? withAnswerLost(this.#options) : this.#options
+    const options = this.#losesAnswer || this.#cutsAWrite ? withAnswerLost(this.#options) : this.#options
     if (flipBit === undefined || !('requestByte' in flipBit)) return options
     const body = bodyOf(options)
     if (body === undefined || flipBit.requestByte >= body.length) {

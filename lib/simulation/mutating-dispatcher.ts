@@ -1,9 +1,10 @@
-import { Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { systemClock } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import { MutatedExchange } from './mutated-exchange.ts'
 import { MutationPlan } from './mutation-plan.ts'
 import type { Mutation, MutationCount } from './mutations.ts'
+import { SimulatedDispatcher } from './simulated-dispatcher.ts'
 
 export interface MutatingOptions {
   mutations: readonly Mutation[]
@@ -19,7 +20,7 @@ export interface MutatingOptions {
  * only `rewrite` holds a body, of 1 MiB at most. A request with trouble has its `stall` after the request's own
  * `headersTimeout` or `bodyTimeout`, by `clock`.
  */
-export class MutatingDispatcher extends Dispatcher {
+export class MutatingDispatcher extends SimulatedDispatcher {
   readonly #next: Dispatcher
   readonly #plan: MutationPlan
   readonly #clock: Clock
@@ -56,18 +57,8 @@ export class MutatingDispatcher extends Dispatcher {
     if (unmet.length > 0) throw new Error(`Cannot confirm the mutations as ${unmet.join('; ')}`)
   }
 
-  override close (): Promise<void>
-  override close (callback: () => void): void
-  override close (callback?: () => void): Promise<void> | void {
-    return callback === undefined ? this.#next.close() : this.#next.close(callback)
-  }
-
-  override destroy (error?: Error | null): Promise<void>
-  override destroy (callback: () => void): void
-  override destroy (error: Error | null, callback: () => void): void
-  override destroy (error?: Error | null | (() => void), callback?: () => void): Promise<void> | void {
-    if (typeof error === 'function') return this.#next.destroy(error)
-    return callback === undefined ? this.#next.destroy(error ?? null) : this.#next.destroy(error ?? null, callback)
+  protected override async end (): Promise<void> {
+    await this.#next.close()
   }
 
   #mutate (dispatch: Dispatcher.Dispatch, options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
