@@ -1,57 +1,67 @@
-// How many 4 KiB objects a second, 32 at once: ours, the AWS SDK's and bare undici, against one sink, in one run.
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+/**
+ * How many objects of 4 KiB a second go to R2, 32 at once?
+ *
+ *   node dist/bench/small-objects.js [--quick] [--rounds n] [--only pattern]
+ */
 import pLimit from 'p-limit'
 import { Agent } from 'undici'
 import { KiB } from '../lib/bytes/sizes.ts'
-import { sinkClient, startSink } from './sink.ts'
-import { printTable } from './table.ts'
+import type { R2 } from '../streams/r2/index.ts'
+import { benchArguments } from './harness/arguments.ts'
+import { OBJECTS, compare } from './harness/compare.ts'
+import type { Contender, Work } from './harness/compare.ts'
+import { awsPut } from './peers/aws.ts'
+import { filesSdkPut } from './peers/files-sdk.ts'
+import { minioPut } from './peers/minio.ts'
+import { opendalPut } from './peers/opendal.ts'
+import { sinkClient } from './sink.ts'
+
+type Put = (key: string) => Promise<unknown>
 
 const BODY = Buffer.alloc(4 * KiB, 'x')
 const AT_ONCE = 32
-const OBJECTS = 4000
-const ROUNDS = 3
 
-await using sink = await startSink()
-await using r2 = sinkClient(sink.endpoint)
-const agent = new Agent({ connections: AT_ONCE, pipelining: 1 })
-const sdk = new S3Client({
-  endpoint: sink.endpoint,
-  region: 'auto',
-  forcePathStyle: true,
-  credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
-  requestChecksumCalculation: 'WHEN_REQUIRED'
-})
-
-const CONTENDERS: Record<string, (key: string) => Promise<unknown>> = {
-  'bare undici': async key => {
-    const { body } = await agent.request({ origin: sink.endpoint, path: `/bench/${key}`, method: 'PUT', body: BODY })
-    await body.dump()
-  },
-  '@aws-sdk/client-s3': key => sdk.send(new PutObjectCommand({ Bucket: 'bench', Key: key, Body: BODY })),
-  'r2.put': key => r2.put(key, BODY),
-  'r2.createWriteStream': key => new Promise((resolve, reject) => {
-    r2.createWriteStream(key).on('finish', resolve).on('error', reject).end(BODY)
-  })
-}
-
-async function rate (put: (key: string) => Promise<unknown>): Promise<number> {
-  const limit = pLimit(AT_ONCE)
-  const startedAt = performance.now()
-  await Promise.all(Array.from({ length: OBJECTS }, (_, index) => limit(put, `object-${index}`)))
-  return OBJECTS / ((performance.now() - startedAt) / 1000)
-}
-
-const best = new Map<string, number>()
-for (let round = 0; round <= ROUNDS; round++) {
-  for (const [name, put] of Object.entries(CONTENDERS)) {
-    const found = await rate(put)
-    if (round > 0) best.set(name, Math.max(best.get(name) ?? 0, found)) // Round 0 warms up.
+function many (put: Put): Work {
+  return objects => {
+    const limit = pLimit(AT_ONCE)
+    return Promise.all(Array.from({ length: objects }, (_, index) => limit(put, `object-${index}`)))
   }
 }
-const theirs = best.get('@aws-sdk/client-s3') ?? NaN
-const bare = best.get('bare undici') ?? NaN
-printTable(`PUT of 4 KiB, ${AT_ONCE} at once, best of ${ROUNDS} rounds of ${OBJECTS}`, [
-  { name: 'client' }, { name: 'rate', unit: 'objects/s' }, { name: 'ratio', unit: 'SDK = 1', digits: 2 }, { name: 'ratio', unit: 'bare = 1', digits: 2 }
-], [...best].map(([name, found]) => [name, found, found / theirs, found / bare]))
-await agent.close()
-sdk.destroy()
+
+function barePut (endpoint: string): Put {
+  const agent = new Agent({ connections: AT_ONCE, pipelining: 1 })
+  return async key => {
+    const { body } = await agent.request({ origin: endpoint, path: `/bench/${key}`, method: 'PUT', body: BODY })
+    await body.dump()
+  }
+}
+
+function ours (name: string, put: (client: R2) => Put): Contender {
+  return { name, ours: true, open: ({ endpoint }) => many(put(sinkClient(endpoint))) }
+}
+
+const byStream = (client: R2): Put => key => new Promise((resolve, reject) => {
+  client.createWriteStream(key).on('finish', resolve).on('error', reject).end(BODY)
+})
+
+await compare(import.meta.url, [{
+  question: `PUT of 4 KiB to R2, ${AT_ONCE} at once`,
+  unit: OBJECTS,
+  amount: benchArguments().quick ? 1000 : 4000,
+  warmUp: benchArguments().quick ? 500 : 2000,
+  plot: 'small-objects',
+  against: ['bare undici', 'client-s3', 'opendal'],
+  contenders: [
+    { name: 'bare undici', open: ({ endpoint }) => many(barePut(endpoint)) },
+    ours('r2.put', client => key => client.put(key, BODY)),
+    ours('r2.createWriteStream', byStream),
+    { name: 'client-s3', open: ({ endpoint }) => many(awsPut(endpoint, BODY)) },
+    { name: 'opendal', open: async ({ endpoint }) => many(await opendalPut(endpoint, BODY)) },
+    { name: 'minio', open: async ({ endpoint }) => many(await minioPut(endpoint, BODY)) },
+    { name: 'files-sdk', open: async ({ endpoint }) => many(await filesSdkPut(endpoint, BODY)) }
+  ],
+  reach: [
+    { row: 'r2.put', against: 'bare undici', ratio: 0.5 },
+    { row: 'r2.put', against: 'client-s3', ratio: 5 }
+  ]
+}])

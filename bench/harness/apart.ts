@@ -72,7 +72,7 @@ export function isRun (): boolean {
 /** The other side of it: false where this process is no such child. */
 export async function measureHere (run: (args: string[], meter: Meter) => Promise<unknown>): Promise<boolean> {
   if (!isRun() || process.send === undefined) return false
-  const answer = await runHere(run).catch((error: Error) => ({ failed: error.message }))
+  const answer = await runHere(run).catch((error: Error) => ({ failed: error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message }))
   process.send(answer, () => process.exit()) // Connections that a peer keeps alive are no reason to stay.
   return true
 }

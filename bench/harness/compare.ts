@@ -20,6 +20,8 @@ export interface Contender {
   name: string
   ours?: boolean
   note?: string
+  /** It only computes: no bytes are expected at the sink. */
+  offWire?: boolean
   /** In a fresh process. Fails with the reason where this contender cannot do the job. */
   open (place: Place): Promise<Work> | Work
 }
@@ -49,7 +51,7 @@ export interface Comparison {
   bytes?: 'in' | 'out'
   place?: Record<string, string>
   /** Another way to the sink than straight. */
-  via?: (endpoint: string) => Promise<string>
+  via?: (endpoint: string) => Promise<AsyncDisposable & { endpoint: string }>
   plot?: string
 }
 
@@ -94,13 +96,13 @@ export async function measureAll (module: string, comparison: Comparison): Promi
   return outcomes
 }
 
-async function measureOnce (module: string, comparison: Comparison, { name }: Contender): Promise<Run<unknown> & { rate: number, sink: SinkReport }> {
+async function measureOnce (module: string, comparison: Comparison, { name, offWire = false }: Contender): Promise<Run<unknown> & { rate: number, sink: SinkReport }> {
   const { question, amount, warmUp = Math.min(amount, WARM_UP), unit = BYTES, bytes, place = {}, via } = comparison
   await using sink = await startSink()
-  const endpoint = via === undefined ? sink.endpoint : await via(sink.endpoint)
-  const run = await measureApart(module, [question, name, JSON.stringify({ endpoint, ...place }), String(amount), String(warmUp)], {}, () => sink.report())
+  await using way = await via?.(sink.endpoint)
+  const run = await measureApart(module, [question, name, JSON.stringify({ endpoint: way?.endpoint ?? sink.endpoint, ...place }), String(amount), String(warmUp)], {}, () => sink.report())
   const seen = await sink.report()
-  const came = bytes === 'in' ? seen.bytesIn : bytes === 'out' ? seen.bytesOut : Infinity
+  const came = offWire ? Infinity : bytes === 'in' ? seen.bytesIn : bytes === 'out' ? seen.bytesOut : Infinity
   if (came < amount) throw new Error(`${came} of ${amount} bytes went over the wire`)
   return { ...run, rate: amount / unit.amount / (run.ms / 1000), sink: seen }
 }

@@ -4,16 +4,22 @@ import { Agent } from 'undici'
 import type { Work } from '../harness/compare.ts'
 import { sinkOf } from '../harness/source.ts'
 
+/** What stands above the bytes of one PUT. */
+type Head = (start: number, length: number, size: number) => { path: string, headers?: Record<string, string> }
+
+const aPart: Head = start => ({ path: `/bench/object?uploadId=u&partNumber=${start}` })
+
 /** PUTs of one buffer of `partSize`, so many at once. */
-export function barePuts (endpoint: string, partSize: number, atOnce: number): Work {
+export function barePuts (endpoint: string, partSize: number, atOnce: number, head: Head = aPart): Work {
   const agent = new Agent({ connections: atOnce, pipelining: 1 })
-  const body = Buffer.alloc(partSize, 'x')
+  const bytes = Buffer.alloc(partSize, 'x')
   return async size => {
     let next = 0
     await Promise.all(Array.from({ length: atOnce }, async () => {
       for (let start = next; start < size; start = next) {
         next += partSize
-        const answer = await agent.request({ origin: endpoint, path: `/bench/object?partNumber=${start / partSize + 1}&uploadId=u`, method: 'PUT', body: body.subarray(0, Math.min(partSize, size - start)) })
+        const body = bytes.subarray(0, Math.min(partSize, size - start))
+        const answer = await agent.request({ origin: endpoint, method: 'PUT', body, ...head(start, body.length, size) })
         await answer.body.dump()
       }
     }))

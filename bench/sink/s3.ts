@@ -4,6 +4,8 @@ import { namedSize, rangeOf } from './wire-server.ts'
 const ETAG = '"opaque"'
 const LAST_MODIFIED = 'Mon, 01 Jan 2024 00:00:00 GMT'
 const PAGE = 1000
+/** A client may take digits alone for a number. */
+const TOKEN = 'from-'
 const CREATED = '<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId></InitiateMultipartUploadResult>'
 const COMPLETED = '<CompleteMultipartUploadResult><Location>http://localhost/b/k</Location><Bucket>b</Bucket><Key>k</Key><ETag>"opaque-1"</ETag></CompleteMultipartUploadResult>'
 const pages = new Map<string, Buffer>()
@@ -53,7 +55,7 @@ function read ({ path, headers }: SunkRequest): SinkAnswer {
 function list (query: URLSearchParams): SinkAnswer {
   const prefix = query.get('prefix') ?? ''
   const total = Number(/listed-(\d+)/.exec(prefix)?.[1] ?? 0)
-  const first = Number(query.get('continuation-token') ?? 0)
+  const first = Number(query.get('continuation-token')?.slice(TOKEN.length) ?? 0)
   const name = `${prefix} ${first}`
   const page = pages.get(name) ?? writePage(prefix, first, total)
   pages.set(name, page)
@@ -65,6 +67,6 @@ function writePage (prefix: string, first: number, total: number): Buffer {
   const next = first + count
   const entries = Array.from({ length: count }, (_, index) =>
     `<Contents><Key>${prefix}some/longer/path/file-${String(first + index).padStart(7, '0')}.bin</Key><Size>${index}</Size><LastModified>2026-01-02T03:04:05.678Z</LastModified><ETag>&quot;9e107d9d372bb6826bd81d3542a419d6&quot;</ETag><StorageClass>STANDARD</StorageClass></Contents>`)
-  const more = next < total ? `<NextContinuationToken>${next}</NextContinuationToken>` : ''
+  const more = next < total ? `<NextContinuationToken>${TOKEN}${next}</NextContinuationToken>` : ''
   return Buffer.from(`<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>bench</Name><Prefix>${prefix}</Prefix><KeyCount>${count}</KeyCount><MaxKeys>${PAGE}</MaxKeys><IsTruncated>${next < total}</IsTruncated>${more}${entries.join('')}</ListBucketResult>`)
 }
