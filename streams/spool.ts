@@ -4,6 +4,7 @@ import { open, unlink, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { addAbortSignal, Duplex } from 'node:stream'
+import type { ByteBudget, Release } from '../lib/bytes/byte-budget.ts'
 import { KiB, MiB } from '../lib/bytes/sizes.ts'
 import { checkSignal, checkSize, optionMessage } from './option-checks.ts'
 
@@ -31,16 +32,20 @@ export interface SpoolStreamOptions extends SpoolOptions {
 export class SpoolStore {
   readonly #memory: number
   readonly #directory: string
+  readonly #budget: ByteBudget | undefined
+  readonly #claims: Release[] = []
   readonly #chunks: Buffer[] = []
   #inMemory = 0
   #inFile = 0
   #file: PrivateFile | undefined
 
-  constructor ({ memory = DEFAULT_MEMORY, directory = tmpdir() }: SpoolOptions = {}) {
+  /** What the budget has no room for goes to the file at once. */
+  constructor ({ memory = DEFAULT_MEMORY, directory = tmpdir() }: SpoolOptions = {}, budget?: ByteBudget) {
     checkSize('create spool', 'memory', memory)
     if (typeof directory !== 'string' || directory === '') throw new TypeError(optionMessage('create spool', 'directory', 'a path', directory))
     this.#memory = memory
     this.#directory = directory
+    this.#budget = budget
   }
 
   /** Bytes put aside so far. */
@@ -55,7 +60,7 @@ export class SpoolStore {
 
   /** Copies `bytes`. One call at a time. */
   async append (bytes: Uint8Array): Promise<void> {
-    const kept = this.#file === undefined ? Math.min(bytes.length, this.#memory - this.#inMemory) : 0
+    const kept = this.#file === undefined ? this.#claim(Math.min(bytes.length, this.#memory - this.#inMemory)) : 0
     if (kept > 0) this.#chunks.push(Buffer.from(bytes.subarray(0, kept)))
     this.#inMemory += kept
     if (kept < bytes.length) await this.#spill(bytes.subarray(kept))
@@ -75,9 +80,18 @@ export class SpoolStore {
   /** Frees the memory and the file. May be called more than once. */
   async close (): Promise<void> {
     this.#chunks.length = 0
+    for (const release of this.#claims.splice(0)) release()
     const file = this.#file
     this.#file = undefined
     await file?.close()
+  }
+
+  #claim (bytes: number): number {
+    if (this.#budget === undefined || bytes === 0) return bytes
+    const release = this.#budget.tryTake(bytes)
+    if (release === undefined) return 0
+    this.#claims.push(release)
+    return bytes
   }
 
   async #spill (bytes: Uint8Array): Promise<void> {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate as immediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { KiB } from '../bytes/sizes.ts'
+import { digestOffThread, isShared } from './off-thread.ts'
 
 /**
  * Below this many bytes a buffer is hashed at once: at 64 KiB that takes 36 µs, while the way to the pool and back takes
@@ -18,10 +19,11 @@ const limit = pLimit(Math.max(1, Math.min(3, availableParallelism() - 1)))
  * SHA-256 of a whole buffer in lower-case hex, off the main thread when it is 64 KiB or larger: an 8 MiB part blocks the
  * event loop while it is copied (0.4 ms, or 2.4 ms if the memory is fresh) and not while it is hashed (4.6 ms). WebCrypto
  * copies what it hashes and at most three run at once in a process, one less than there are cores, so the peak is that many
- * times the largest buffer on top of the callers' own. Do not write to `bytes` before the promise settles: a waiting one has not been copied yet.
+ * times the largest buffer on top of the callers' own. Bytes in shared memory, as those of parts, are not copied at all. Do not write to `bytes` before the promise settles: a waiting one has not been copied yet.
  */
 export async function sha256Hex (bytes: Uint8Array): Promise<string> {
   if (bytes.byteLength < OFF_THREAD_MINIMUM) return hash('sha256', bytes)
+  if (isShared(bytes)) return (await digestOffThread('sha256', bytes)).toString('hex') // WebCrypto refuses shared memory.
   return limit(() => hashInPool(bytes))
 }
 

@@ -1,5 +1,9 @@
+import { partPool } from '../../lib/bytes/buffer-pool.ts'
+import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
+import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { createDigest } from '../../lib/digest/digest.ts'
 import type { Digest, DigestAlgorithm } from '../../lib/digest/digest.ts'
+import { quickXorOffThread } from '../../lib/digest/off-thread.ts'
 import { QuickXorDigest } from '../../lib/digest/quick-xor.ts'
 import { AbortError, ConflictError, SizeMismatchError, StorageError } from '../../lib/errors.ts'
 import type { RemoteState } from '../../lib/errors.ts'
@@ -73,6 +77,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   readonly #connection: OneDriveConnection
   readonly #address: Address
   readonly #options: UploadOptions
+  readonly #budget: ByteBudget
   readonly #tally: Tally & { lost: number } = { attempts: 0, lost: 0 }
   readonly #lookup: UploadLookup
   readonly #quickXor = new QuickXorDigest()
@@ -94,10 +99,11 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   /** The file may have been made by another request than those of its session. */
   #committing = false
 
-  constructor (connection: OneDriveConnection, address: Address, options: UploadOptions) {
+  constructor (connection: OneDriveConnection, address: Address, options: UploadOptions, budget: ByteBudget = defaultBudget) {
     this.#connection = connection
     this.#address = address
     this.#options = options
+    this.#budget = budget
     this.#fragmentSize = options.fragmentSize
     this.#lookup = new UploadLookup(connection, address, this.#tally)
     this.#startedAt = connection.clock.now()
@@ -116,14 +122,21 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
     if (resume !== undefined) return this.#resume(resume)
     // A hint that the first fragment has passed already is none.
     const total = size ?? (expected !== undefined && expected > fragmentSize ? expected : undefined)
-    if (total === undefined) this.#spool = new SpoolStore(spool)
+    if (total === undefined) this.#spool = new SpoolStore(spool, this.#budget)
     else this.#transfer = await this.#open(total, signal)
   }
 
   async putPart (part: Part, signal: AbortSignal): Promise<number> {
-    this.#hash(part.bytes) // Before anything is awaited: parts are handed over in order.
-    if (this.#spool !== undefined) await this.#spool.append(part.bytes)
-    else await this.#sendPart(part, signal)
+    const hashed = this.#hash(part.bytes, part.offset)
+    hashed.catch(() => undefined) // Heard below, unless the part fails before.
+    try {
+      // The last one may end the file, whose digest is compared at once.
+      if (part.last) await hashed
+      if (this.#spool !== undefined) await this.#spool.append(part.bytes)
+      else await this.#sendPart(part, signal)
+    } finally {
+      await hashed // The memory of the part is used again.
+    }
     return part.bytes.length
   }
 
@@ -134,7 +147,7 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
 
   async putWhole (bytes: Buffer, signal?: AbortSignal): Promise<OneDriveStoredItem> {
     await this.#startDigest()
-    this.#hash(bytes)
+    await this.#hash(bytes, 0)
     try {
       return await this.#stored(await this.#sendWhole(bytes, signal), 1)
     } catch (error) {
@@ -219,15 +232,17 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
   }
 
   async #sendSpool (spool: SpoolStore, total: number, signal: AbortSignal): Promise<Found> {
-    let memory = Buffer.allocUnsafeSlow(Math.min(this.#fragmentSize, total))
+    const release = this.#budget.take(Math.min(this.#fragmentSize, total))
+    let memory = partPool.take(Math.min(this.#fragmentSize, total))
     try {
       return await this.#sendAll(async (position, length) => {
-        if (length > memory.length) memory = Buffer.allocUnsafeSlow(length)
+        if (length > memory.length) memory = partPool.take(length)
         const target = memory.subarray(0, length)
         await spool.read(target, position)
         return target
       }, total, signal)
     } finally {
+      release()
       await spool.close()
     }
   }
@@ -352,9 +367,10 @@ export class OneDriveUpload implements PartUpload<number, OneDriveStoredItem> {
     return bytes.length <= simpleUploadLimit && fileTimes === undefined && description === undefined && deferCommit !== true && conflictBehavior !== 'rename'
   }
 
-  #hash (bytes: Uint8Array): void {
-    this.#quickXor.update(bytes)
+  /** The digest of the user's first: parts are handed over in order, and quickXor does not care. */
+  async #hash (bytes: Uint8Array, offset: number): Promise<void> {
     this.#digest?.update(bytes)
+    this.#quickXor.fold(await quickXorOffThread(bytes), offset)
   }
 
   async #startDigest (): Promise<void> {

@@ -53,8 +53,8 @@ export interface WriteStreamOptions extends Conditions {
  * dies, or refuses the last fragment for ever, which fragments of another size may get through. A failure, an abort or `destroy` cancels the
  * session before 'close'.
  *
- * Peak memory: 2 × `fragmentSize`, one more after the service kept part of a fragment; where it spools, 3 × `fragmentSize`
- * and `spool.memory` (16 MiB unless told). A file smaller than a fragment takes about its own size.
+ * Peak memory: 2 × `fragmentSize`, one more after the service kept part of a fragment; where it spools, `spool.memory` (16 MiB
+ * unless told) besides, or as much of that as the budget has room for: the rest is in the file. A file smaller than a fragment takes about its own size.
  * Wire: https://learn.microsoft.com/graph/api/driveitem-createuploadsession (320 KiB, 60 MiB, order, total).
  *
  * @throws {RangeError} at once for a name, fragment size or file size that OneDrive would refuse.
@@ -64,7 +64,7 @@ export class OneDriveSessionWritable extends PartWritable<number, OneDriveStored
 
   constructor (connection: OneDriveConnection, address: Address, options: WriteStreamOptions & Pick<UploadOptions, 'resume'> = {}, budget?: ByteBudget) {
     check(address, options)
-    const upload = new OneDriveUpload(connection, address, uploadOptions(connection, options))
+    const upload = new OneDriveUpload(connection, address, uploadOptions(connection, options), budget)
     super(upload, {
       partSize: options.fragmentSize ?? connection.config.fragmentSize,
       concurrency: 1, // Fragments are taken strictly in order.

@@ -3,7 +3,8 @@
  * what arrives and refuses a body that differs. Wire: https://developers.cloudflare.com/r2/api/s3/api/ (checksums).
  */
 import { combineCrc } from '../../lib/digest/crc-combine.ts'
-import { crc32Base64, crc64nvmeBase64, md5Base64 } from '../../lib/digest/part-digests.ts'
+import type { DigestAlgorithm } from '../../lib/digest/digest.ts'
+import { digestOffThread } from '../../lib/digest/off-thread.ts'
 import { sha256Hex } from '../../lib/digest/sha256-off-thread.ts'
 import { UNSIGNED_PAYLOAD } from './auth.ts'
 import type { UploadedPart } from './wire-multipart.ts'
@@ -23,15 +24,19 @@ export interface SealedBody {
   checksum?: NonNullable<UploadedPart['checksum']>
 }
 
-/** SHA-256 of 64 KiB and more is computed off the main thread; do not write to `bytes` meanwhile. */
+/** Digests of parts are computed off the main thread, and SHA-256 of any 64 KiB and more; do not write to `bytes` meanwhile. */
 export async function seal (bytes: Uint8Array, integrity: Integrity): Promise<SealedBody> {
   switch (integrity) {
     case 'sha256': return { bytes, payloadHash: await sha256Hex(bytes), headers: {} }
-    case 'md5': return unsigned(bytes, { 'content-md5': md5Base64(bytes) })
-    case 'crc32': return withChecksum(bytes, 'x-amz-checksum-crc32', 'ChecksumCRC32', crc32Base64(bytes))
-    case 'crc64nvme': return withChecksum(bytes, 'x-amz-checksum-crc64nvme', 'ChecksumCRC64NVME', await crc64nvmeBase64(bytes))
+    case 'md5': return unsigned(bytes, { 'content-md5': await base64('md5', bytes) })
+    case 'crc32': return withChecksum(bytes, 'x-amz-checksum-crc32', 'ChecksumCRC32', await base64('crc32', bytes))
+    case 'crc64nvme': return withChecksum(bytes, 'x-amz-checksum-crc64nvme', 'ChecksumCRC64NVME', await base64('crc64nvme', bytes))
     case 'unsigned': return unsigned(bytes, {})
   }
+}
+
+async function base64 (algorithm: DigestAlgorithm, bytes: Uint8Array): Promise<string> {
+  return (await digestOffThread(algorithm, bytes)).toString('base64')
 }
 
 function unsigned (bytes: Uint8Array, headers: Record<string, string>): SealedBody {

@@ -274,6 +274,7 @@ t.test('A session is kept where that is wanted, and goes on in another process a
   const source = async function * (): AsyncGenerator<Buffer> { yield BYTES.subarray(0, 3 * UNIT + 1); throw broken }
   const stream = graph.client().createWriteStream('a.bin', { size: BYTES.length, keepSession: true })
   await t.rejects(pipeline(source, stream), broken)
+  await new Promise(resolve => stream.closed ? resolve(undefined) : stream.once('close', resolve))
   t.equal(stream.remote, 'checkpointed')
   const uploadUrl = stream.session?.uploadUrl.reveal() as string
   const later = graph.client()
