@@ -90,7 +90,7 @@ export class SimulationRecorder extends SimulatedDispatcher {
   async #stored ({ status, headers = {}, body }: GivenResponse): Promise<RecordedResponse> {
     const clean = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), this.#sanitizer.text(value)]))
     if (body === undefined) return { status, headers: clean }
-    if (body instanceof Uint8Array) return { status, headers: clean, ...await storeRequestBody(body, this.#folder.contents, true, () => false) }
+    if (body instanceof Uint8Array) return { status, headers: { 'content-length': String(body.byteLength), ...clean }, ...await storeRequestBody(body, this.#folder.contents, true, () => false) }
     return { status, headers: clean, body: this.#sanitizer.json(body) }
   }
 }
