@@ -12,5 +12,6 @@ export type { LinkProfile, RecordedService, RecordingProfile } from '../lib/simu
 export type { PassOptions, RecordOptions, ReplayOptions, SimulationMode, SimulationOptions, TroubleOptions } from '../lib/simulation/simulation-options.ts'
 export type { DispatchSubject } from '../lib/simulation/dispatch-subject.ts'
 export { isAnswerLost, subjectOf, withAnswerLost, withSubject } from '../lib/simulation/dispatch-subject.ts'
+export { SkippingClock } from '../lib/simulation/skipping-clock.ts'
 export { FolderContentStore } from '../lib/simulation/content-store.ts'
 export { ReplayError } from '../lib/errors.ts'
