@@ -19,7 +19,9 @@ export interface Channel {
   /** Whether all of the request's body was read. */
   readonly bodyRead: boolean
   readonly headSent: boolean
-  /** What is left of the request's body. Leaving early keeps the rest. @throws {ConnectionEnded} it breaks off */
+  /** Whether all of it has arrived; known when there is no more to read. */
+  readonly bodyWhole: boolean
+  /** What is left of the request's body. Leaving early keeps the rest. */
   body (): AsyncIterable<Buffer>
   /** Header values as bytes in Latin-1. */
   sendHead (status: number, reason: string | undefined, headers: Readonly<Record<string, string>>): void

@@ -51,6 +51,7 @@ export class Exchange {
       await this.#pace(chunk.length)
       yield flipped(chunk, flipAt - position)
     }
+    if (!this.#channel.bodyWhole) throw new ConnectionEnded()
     if (this.#entry.bytesIn >= resetAt) this.reset()
   }
 

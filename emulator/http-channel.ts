@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Channel, ConnectionEnded } from './channel.ts'
+import type { Channel } from './channel.ts'
 
 /** One exchange over a socket, as Node's server hands it over. */
 export class HttpChannel implements Channel {
@@ -35,10 +35,13 @@ export class HttpChannel implements Channel {
     return this.#response.headersSent
   }
 
-  async * body (): AsyncGenerator<Buffer> {
-    // Not `for await` over the request itself: leaving that loop early would destroy the socket under the answer.
-    yield * this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
-    if (!this.#request.complete) throw new ConnectionEnded()
+  get bodyWhole (): boolean {
+    return this.#request.complete
+  }
+
+  body (): AsyncIterable<Buffer> {
+    // Not the request itself: leaving a loop over it early would destroy the socket under the answer.
+    return this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
   }
 
   sendHead (status: number, reason: string | undefined, headers: Readonly<Record<string, string>>): void {

@@ -49,6 +49,10 @@ export class InProcessChannel implements Channel {
     return this.#bodyRead
   }
 
+  get bodyWhole (): boolean {
+    return this.#bodyRead
+  }
+
   get headSent (): boolean {
     return this.#headSent
   }
