@@ -29,8 +29,8 @@ export interface AzureFilesMockOptions extends Omit<AzureFilesOptions, Fixed>, M
  * Paths are told apart as the service does it, without regard to case.
  *
  * Waits are skipped unless a `clock` is given: retries and the wait for a lock take no time, and a stall ends at once in the
- * timeout it would have run into; signs of life of a lock run in real time. Peak memory: what is stored, up to 256 MiB;
- * more of it goes to a temporary folder.
+ * timeout it would have run into; signs of life of a lock run in real time. Peak memory: what is stored, up to 256 MiB; what
+ * is more goes to a temporary folder.
  *
  * @example
  * await using azure = AzureFiles.mock().withFile('share', 'a/b.json', '{}').expectLeaseAcquire('share', 'a/b.json')

@@ -26,7 +26,8 @@ export interface OneDriveMockOptions extends Omit<OneDriveOptions, Fixed>, MockS
  * Paths are told apart as the service does it, without regard to case.
  *
  * Waits are skipped unless a `clock` is given: retries take no time, and a stall ends at once in the timeout it would have
- * run into. Peak memory: what is stored, up to 256 MiB; more of it goes to a temporary folder.
+ * run into. Peak memory: what is stored, up to 256 MiB; what is more, or came as more than 16 MiB in one request, goes to
+ * a temporary folder.
  *
  * @example
  * await using drive = OneDrive.mock().withFile('/docs/a.txt', 'hello').expectUpload('/docs/b.txt')

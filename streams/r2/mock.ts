@@ -35,7 +35,8 @@ export interface PresetObjectOptions extends Pick<WriteStreamOptions, 'contentTy
  * emulator answers in this process. What is preset or expected passes for nothing until the first request.
  *
  * Waits are skipped unless a `clock` is given: retries take no time, and a stall ends at once in the timeout it would have
- * run into. Peak memory: what is stored, up to 256 MiB; more of it goes to a temporary folder.
+ * run into. Peak memory: what is stored, up to 256 MiB; what is more, or came as more than 16 MiB in one request, goes to
+ * a temporary folder.
  *
  * @example
  * await using r2 = R2.mock().withObject('a.txt', 'hello').expectPut('b.txt')

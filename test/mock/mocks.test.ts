@@ -7,14 +7,14 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { KiB, MiB } from '../../lib/bytes/sizes.ts'
-import { AzureFiles, OneDrive, R2 } from '../../streams/index.ts'
+import { AzureFiles, MockAzureFiles, MockOneDrive, MockR2, OneDrive, R2 } from '../../streams/index.ts'
 
 const run = promisify(execFile)
 const INDEX = fileURLToPath(new URL('../../streams/index.js', import.meta.url))
 
 /** What a program prints that ends by itself, or not within the time. */
-async function output (program: string): Promise<string> {
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { timeout: 60_000 })
+async function output (program: string, env: Record<string, string> = {}): Promise<string> {
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], { timeout: 60_000, env: { ...process.env, ...env } })
   return stdout.trim()
 }
 
@@ -43,6 +43,26 @@ t.test('mocks hold no handle: a program that forgets to close them ends by itsel
     setImmediate(() => console.log(process.getActiveResourcesInfo().filter(name => /TCP|Server|Socket/.test(name)).length))
   `
   t.equal(await output(program), '0')
+})
+
+t.test('what a mock stores stays in memory', async t => {
+  const program = `
+    import { R2 } from ${JSON.stringify(INDEX)}
+    const r2 = R2.mock().withObject('a', Buffer.alloc(12_000_000))
+    await r2.copy('a', 'b')
+    console.log((await r2.get('b')).bytes.length)
+  `
+  t.equal(await output(program, { TMPDIR: '/there/is/no/such/folder' }), '12000000')
+})
+
+t.test('the classes of the mocks are there by name', async t => {
+  for (const [Mock, Client] of [[MockR2, R2], [MockOneDrive, OneDrive], [MockAzureFiles, AzureFiles]] as const) {
+    await using mock = new Mock()
+    t.ok(mock instanceof Client)
+    t.ok(Client.mock() instanceof Mock)
+    t.equal(mock.requests.count(), 0)
+    mock.verify()
+  }
 })
 
 t.test('a program without mocks never loads the emulator, and one with mocks loads it with the first request', async t => {
