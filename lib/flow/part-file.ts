@@ -1,6 +1,6 @@
-import type { FileHandle } from 'node:fs/promises'
+import type { PathLike, ReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import type { PathLike } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { MiB } from '../bytes/sizes.ts'
 import { SizeMismatchError } from '../errors.ts'
 import { wholeNumber } from './validate.ts'
@@ -14,15 +14,15 @@ export type Fill = (limit: number, read: (room: Buffer) => Promise<number>) => P
 /** Bytes that are read at once: long enough to be cheap, short enough for an abort not to wait for it. */
 export const READ_BYTES = 2 * MiB
 
-/** A regular file that must not change its size while it is read. */
+/** A file that is open, and must not change its size while it is read. */
 export class PartFile {
   readonly #handle: FileHandle
   readonly #path: PathLike
-  readonly #size: number
+  readonly #size: number | undefined
   readonly #start: number
   readonly #end: number
 
-  private constructor (handle: FileHandle, path: PathLike, size: number, { start = 0, end = Infinity }: FileSpan) {
+  private constructor (handle: FileHandle, path: PathLike, size: number | undefined, { start = 0, end = Infinity }: FileSpan) {
     this.#handle = handle
     this.#path = path
     this.#size = size
@@ -30,38 +30,42 @@ export class PartFile {
     this.#end = end
   }
 
-  /** Undefined for what has no size to rely on: a pipe, a device. Rejects as `open` does. */
-  static async open (path: PathLike, span: FileSpan): Promise<PartFile | undefined> {
+  /** Rejects as `open` does. */
+  static async open (path: PathLike, span: FileSpan): Promise<PartFile> {
     checkSpan(span)
     const handle = await open(path)
     try {
       const stats = await handle.stat()
-      if (stats.isFile()) return new PartFile(handle, path, stats.size, span)
+      return new PartFile(handle, path, stats.isFile() ? stats.size : undefined, span)
     } catch (error) {
       await handle.close()
       throw error
     }
-    await handle.close()
-    return undefined
   }
 
-  /** Bytes from `start` to `end`. */
-  get length (): number {
-    return Math.max(0, Math.min(this.#end, this.#size - 1) - this.#start + 1)
+  /** Bytes from `start` to `end`; undefined for what has no size to rely on: a pipe, a device. */
+  get length (): number | undefined {
+    return this.#size === undefined ? undefined : Math.max(0, Math.min(this.#end, this.#size - 1) - this.#start + 1)
+  }
+
+  /** The bytes as they come, for what has no length. Closes the file at its end. */
+  stream (): ReadStream {
+    return this.#handle.createReadStream(this.#start === 0 && this.#end === Infinity ? {} : { start: this.#start, end: this.#end })
   }
 
   /** @throws {SizeMismatchError} the file has become longer or shorter. */
   async read (fill: Fill): Promise<void> {
     let position = this.#start
-    for (let left = this.length; left > 0;) {
+    for (let left = this.length ?? 0; left > 0;) {
       const taken = await fill(Math.min(left, READ_BYTES), room => this.#readAt(room, position))
-      if (taken === 0) throw this.#changed(position)
+      if (taken === 0) break
       position += taken
       left -= taken
     }
-    const { size } = await this.#handle.stat()
-    const isWhole = size === this.#size || (this.#end < this.#size && this.#end < size)
-    if (!isWhole) throw this.#changed(size)
+    const { size: found } = await this.#handle.stat()
+    const expected = this.#size ?? 0
+    if (found === expected || (this.#end < expected && this.#end < found)) return
+    throw new SizeMismatchError(`Cannot store file ${JSON.stringify(String(this.#path))} as it changed its size while it was read: expected ${expected} bytes, found ${found}`, { expected, found })
   }
 
   async close (): Promise<void> {
@@ -72,13 +76,9 @@ export class PartFile {
     const { bytesRead } = await this.#handle.read(room, 0, room.length, position)
     return bytesRead
   }
-
-  #changed (found: number): SizeMismatchError {
-    return new SizeMismatchError(`Cannot store file ${JSON.stringify(String(this.#path))} as it changed its size while it was read: expected ${this.#size} bytes, found ${found}`, { expected: this.#size, found })
-  }
 }
 
-export function checkSpan ({ start = 0, end }: FileSpan): void {
+function checkSpan ({ start = 0, end }: FileSpan): void {
   wholeNumber('start', start)
   if (end === undefined || end === Infinity) return
   wholeNumber('end', end)

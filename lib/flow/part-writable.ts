@@ -1,41 +1,25 @@
 import { setMaxListeners } from 'node:events'
 import type { PathLike } from 'node:fs'
-import { createReadStream } from 'node:fs'
 import { Writable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { onAbort } from '../abort.ts'
 import { defaultBudget } from '../bytes/byte-budget.ts'
-import type { ByteBudget } from '../bytes/byte-budget.ts'
 import type { PartBuffer } from '../bytes/part-buffer.ts'
-import { AbortError, SizeMismatchError, StorageError } from '../errors.ts'
+import { AbortError, StorageError } from '../errors.ts'
 import type { RemoteState } from '../errors.ts'
 import { dispose, toError } from './lifecycle.ts'
 import { PartFile } from './part-file.ts'
 import type { Fill, FileSpan } from './part-file.ts'
 import { PartMemory } from './part-memory.ts'
+import { partSizeFor, sizeMismatch, tooLarge, validateParts } from './part-options.ts'
+import type { PartWritableOptions } from './part-options.ts'
 import { readStraight } from './part-read-stream.ts'
 import type { Part, PartUpload } from './part-upload.ts'
 import { sourceSize } from './source-size.ts'
-import { positiveInteger, wholeNumber } from './validate.ts'
 
 export type { FileSpan } from './part-file.ts'
+export type { PartWritableOptions } from './part-options.ts'
 export type { Part, PartUpload, UploadInfo } from './part-upload.ts'
-
-export interface PartWritableOptions {
-  /** Bytes; a function is asked at the first write, with the declared size or else the likely one. */
-  partSize: number | ((expected: number | undefined) => number)
-  /** How many parts may be in flight. */
-  concurrency: number
-  /** Declares the size in bytes: a stream that turns out longer or shorter is an error and nothing is published. */
-  size?: number | undefined
-  maxParts?: number | undefined
-  signal?: AbortSignal | undefined
-  highWaterMark?: number | undefined
-  /** Default: that of the process. */
-  budget?: ByteBudget | undefined
-  /** What is stored, for messages: `"videos/a.mp4"`. */
-  subject?: string | undefined
-}
 
 /** What the 'progress' event carries: bytes acknowledged by the service, of how many where that is known, by which part. */
 export interface PartProgress { transferred: number, total: number | undefined, part: number }
@@ -83,7 +67,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   #remote: RemoteState | undefined
 
   constructor (upload: PartUpload<Receipt, Result>, options: PartWritableOptions) {
-    validate(options)
+    validateParts(options)
     super(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
     this.#upload = upload
     this.#options = options
@@ -166,7 +150,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
 
   async #storeFile (path: PathLike, span: FileSpan): Promise<void> {
     const file = await PartFile.open(path, span)
-    if (file === undefined) return await pipeline(createReadStream(path, { start: span.start, end: span.end ?? Infinity }), this)
+    if (file.length === undefined) return await pipeline(file.stream(), this)
     try {
       this.#declare(file.length)
       await file.read(this.#fill)
@@ -177,14 +161,14 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   }
 
   #declare (size: number): void {
-    if (this.#size !== undefined && this.#size !== size) throw this.#sizeMismatch(size)
-    validate({ ...this.#options, size })
+    if (this.#size !== undefined && this.#size !== size) throw sizeMismatch(this.#options, this.#size, size)
+    validateParts({ ...this.#options, size })
     this.#size = size
   }
 
   async #collect (chunk: Buffer): Promise<void> {
     await this.#filled
-    if (this.#exceedsSize(chunk.length)) throw this.#sizeMismatch(this.#written + chunk.length)
+    if (this.#exceedsSize(chunk.length)) throw sizeMismatch(this.#options, this.#size, this.#written + chunk.length)
     for (let rest = chunk; rest.length > 0;) {
       const taken = (await this.#partWithRoom(rest.length)).append(rest)
       this.#written += taken
@@ -200,7 +184,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
     this.#filled = undefined
     this.#cancel.signal.throwIfAborted()
     this.#written += taken
-    if (this.#exceedsSize(0)) throw this.#sizeMismatch(this.#written)
+    if (this.#exceedsSize(0)) throw sizeMismatch(this.#options, this.#size, this.#written)
     return taken
   }
 
@@ -229,7 +213,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   }
 
   async #ship (buffer: PartBuffer, last: boolean): Promise<void> {
-    if (!last && this.#shipped + 1 >= (this.#options.maxParts ?? Infinity)) throw this.#tooLarge()
+    if (!last && this.#shipped + 1 >= (this.#options.maxParts ?? Infinity)) throw tooLarge(this.#options, this.#partSize)
     while (this.#inFlight.size >= this.#options.concurrency) await Promise.race(this.#inFlight)
     this.#cancel.signal.throwIfAborted()
     this.#filling = undefined
@@ -277,7 +261,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
 
   async #finish (): Promise<void> {
     const memory = this.#memory ?? await this.#prepare()
-    if (this.#size !== undefined && this.#written < this.#size) throw this.#sizeMismatch(this.#written)
+    if (this.#size !== undefined && this.#written < this.#size) throw sizeMismatch(this.#options, this.#size, this.#written)
     this.#ended = true
     const last = this.#filling ?? await this.#nextBuffer(memory, 0)
     this.#cancel.signal.throwIfAborted()
@@ -342,38 +326,8 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   #exceedsSize (more: number): boolean {
     return this.#size !== undefined && this.#written + more > this.#size
   }
-
-  #sizeMismatch (found: number): SizeMismatchError {
-    const expected = this.#size ?? 0
-    const relation = found > expected ? 'longer' : 'shorter'
-    return new SizeMismatchError(`Cannot store ${this.#subject} as the stream is ${relation} than its declared size of ${expected} bytes: received ${found}`, { expected, found })
-  }
-
-  #tooLarge (): StorageError {
-    const { maxParts = Infinity } = this.#options
-    return new StorageError(`Cannot store ${this.#subject} as it exceeds ${maxParts * this.#partSize} bytes, the most that ${maxParts} parts of ${this.#partSize} bytes hold`, { code: 'FileTooLarge' })
-  }
-
-  get #subject (): string {
-    return this.#options.subject ?? 'the stream'
-  }
 }
 
 function remoteOf (error: unknown): RemoteState | undefined {
   return error instanceof StorageError || error instanceof AbortError ? error.remote : undefined
-}
-
-function partSizeFor ({ partSize }: PartWritableOptions, expected: number | undefined): number {
-  return positiveInteger('partSize', typeof partSize === 'function' ? partSize(expected) : partSize)
-}
-
-function validate (options: PartWritableOptions): void {
-  const { size, maxParts = Infinity } = options
-  positiveInteger('concurrency', options.concurrency)
-  if (maxParts !== Infinity) positiveInteger('maxParts', maxParts)
-  if (size !== undefined) wholeNumber('size', size)
-  if (typeof options.partSize === 'function' && size === undefined) return
-  const partSize = partSizeFor(options, size)
-  if (size === undefined || size <= partSize * maxParts) return
-  throw new RangeError(`Cannot store ${options.subject ?? 'the stream'} as its size of ${size} bytes exceeds ${partSize * maxParts}, the most that ${maxParts} parts of ${partSize} bytes hold`)
 }
