@@ -35,6 +35,9 @@ export interface Unit { name: string, cpu: string, amount: number, cpuAmount: nu
 export const BYTES: Unit = { name: 'MiB/s', cpu: 's/GiB', amount: MiB, cpuAmount: GiB / 1000 }
 export const OBJECTS: Unit = { name: 'objects/s', cpu: 'µs each', amount: 1, cpuAmount: 1000 }
 
+/** What a row should reach: so many times another one, or so many units a second. */
+export type Reach = { row: string, against: string, ratio: number } | { row: string, rate: number }
+
 export interface Comparison {
   /** The same in parent and child, so without sizes. */
   question: string
@@ -42,7 +45,7 @@ export interface Comparison {
   unit?: Unit
   /** Contenders that the others are compared with: the bare wire first. */
   against: string[]
-  reach?: Array<{ row: string, against: string, ratio: number }>
+  reach?: Reach[]
   /** Bytes, or objects, of one run. */
   amount: number
   warmUp?: number
@@ -143,8 +146,14 @@ export function report (comparison: Comparison, outcomes: ReadonlyMap<string, Ou
     ]
   })
   printTable(`${question}: ${unit === BYTES ? formatSize(amount) : `${amount} of them`}, median of ${Math.max(...[...outcomes.values()].map(outcome => 'runs' in outcome ? outcome.runs.length : 0))} rounds`, columns, rows)
-  printTargets(reach.map(({ row, against: other, ratio: least }): Target => ({ what: `${row} against ${other}`, reach: least, found: ratio(outcomes, row, other) })))
+  printTargets(reach.map(one => targetOf(one, outcomes, unit)))
   plot(comparison, outcomes)
+}
+
+function targetOf (reach: Reach, outcomes: ReadonlyMap<string, Outcome>, unit: Unit): Target {
+  if ('ratio' in reach) return { what: `${reach.row} against ${reach.against}`, reach: reach.ratio, found: ratio(outcomes, reach.row, reach.against) }
+  const outcome = outcomes.get(reach.row)
+  return { what: reach.row, reach: reach.rate, found: outcome === undefined || 'reason' in outcome ? undefined : median(outcome.runs.map(({ rate }) => rate)), unit: unit.name, digits: 0 }
 }
 
 function plot ({ plot: name, question, unit = BYTES, contenders }: Comparison, outcomes: ReadonlyMap<string, Outcome>): void {
