@@ -24,7 +24,6 @@ export class MutatingDispatcher extends SimulatedDispatcher {
   readonly #next: Dispatcher
   readonly #plan: MutationPlan
   readonly #clock: Clock
-  readonly #dispatch: Dispatcher.Dispatch
 
   /** @throws {ConfigurationError} naming the mutation, counted from 1, and what is wrong with it. */
   constructor (next: Dispatcher, { mutations, seed = 0, clock = systemClock }: MutatingOptions) {
@@ -32,13 +31,6 @@ export class MutatingDispatcher extends SimulatedDispatcher {
     this.#next = next
     this.#plan = new MutationPlan(mutations, seed)
     this.#clock = clock
-    // `compose` gives handlers of undici's older form the new one.
-    const composed = next.compose(dispatch => (options, handler) => this.#mutate(dispatch, options, handler))
-    this.#dispatch = (options, handler) => composed.dispatch(options, handler)
-  }
-
-  override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return this.#dispatch(options, handler)
   }
 
   /** How often each mutation found its request and took place, in the order of the script. */
@@ -57,14 +49,15 @@ export class MutatingDispatcher extends SimulatedDispatcher {
     if (unmet.length > 0) throw new Error(`Cannot confirm the mutations as ${unmet.join('; ')}`)
   }
 
-  protected override async end (): Promise<void> {
-    await this.#next.close()
-  }
-
-  #mutate (dispatch: Dispatcher.Dispatch, options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+  protected override serve (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const happening = this.#plan.meet(options)
+    const dispatch: Dispatcher.Dispatch = (options, handler) => this.#next.dispatch(options, handler)
     if (happening === undefined) return dispatch(options, handler)
     new MutatedExchange({ dispatch, options, handler, happening, clock: this.#clock }).start()
     return true
+  }
+
+  protected override async end (): Promise<void> {
+    await this.#next.close()
   }
 }

@@ -50,7 +50,7 @@ export class SimulationRecorder extends SimulatedDispatcher {
     this.#sanitizer = new Sanitizer(options.service, this.#folder.links)
   }
 
-  override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+  protected override serve (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const subject = subjectOf(options)
     if (subject === undefined || this.#ended !== undefined) return this.#next.dispatch(options, handler)
     const exchange = new RecordedExchange(handler, {

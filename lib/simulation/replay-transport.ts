@@ -41,7 +41,7 @@ export class ReplayTransport extends SimulatedDispatcher {
     this.#clock = clock
   }
 
-  override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+  protected override serve (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     void this.#answer(options, handler)
     return true
   }
