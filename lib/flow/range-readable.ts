@@ -6,15 +6,16 @@ import type { ByteRange } from '../bytes/byte-range.ts'
 import { rangeLength, splitRange } from '../bytes/byte-range.ts'
 import { MiB } from '../bytes/sizes.ts'
 import type { Clock } from '../clock.ts'
-import { systemClock } from '../clock.ts'
-import { AbortError, NetworkError, ObjectChangedError, StorageError, TimeoutError } from '../errors.ts'
+import { AbortError, StorageError } from '../errors.ts'
 import { dispose, toError } from './lifecycle.ts'
-import type { PatienceOptions } from './patience.ts'
-import { Patience } from './patience.ts'
-import { RangeAhead } from './range-ahead.ts'
+import type { Patience, PatienceOptions } from './patience.ts'
+import { RangeFeed } from './range-feed.ts'
+import { RangeReader } from './range-reader.ts'
+import type { Resumption } from './range-reader.ts'
 import type { OpenedRange, RangeSource, Verifier } from './range-source.ts'
 import { positiveInteger, wholeNumber } from './validate.ts'
 
+export type { Resumption } from './range-reader.ts'
 export type { AskedRange, OpenedRange, RangeSource, Verifier } from './range-source.ts'
 
 export interface RangeReadableOptions {
@@ -37,13 +38,11 @@ export interface RangeReadableOptions {
   subject?: string | undefined
 }
 
-/** What the 'resume' event carries: from which byte the range is asked for again, and for the how-manieth time in a row. */
-export interface Resumption { offset: number, cause: unknown, attempt: number }
-
 /** What the 'progress' event carries: bytes delivered so far, of how many. */
 export interface RangeProgress { transferred: number, total: number }
 
-interface Chunks { next (): Promise<Buffer | undefined>, close? (): void }
+/** A consumer that is faster than the network leaves the event loop to others after so many bytes that waited for it. */
+const BYTES_A_TURN = MiB
 
 /**
  * Reads one version of an object through ranges: the first streams through, `concurrency - 1` are read ahead, and all
@@ -63,13 +62,16 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
   readonly #concurrency: number
   readonly #rangeSize: number
   readonly #cancel = new AbortController()
-  readonly #bodies = new Set<Readable>()
+  readonly #reader: RangeReader<Info>
   readonly #stopListening: () => void
-  readonly #ahead: RangeAhead[] = []
+  readonly #ahead: RangeFeed[] = []
   #plan: Iterator<ByteRange, undefined> = splitRange({ start: 0, end: -1 }, 1)
-  #current: Chunks | undefined
+  #current: RangeFeed | undefined
+  #opening: Promise<void> | undefined
+  #wanted = false
+  #fromMemory = 0
+  #resting = false
   #info: Info | undefined
-  #opened: OpenedRange | undefined
   #size: number | undefined
   #verifier: Verifier | undefined
   #bytesRead = 0
@@ -83,6 +85,13 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
     this.#end = options.end === Infinity ? undefined : options.end
     this.#concurrency = options.concurrency ?? 4
     this.#rangeSize = options.rangeSize ?? 8 * MiB
+    this.#reader = new RangeReader(source, {
+      resume: options.resume,
+      clock: options.clock,
+      subject: this.#subject,
+      signal: this.#cancel.signal,
+      onResume: (resumption: Resumption) => this.emit('resume', resumption)
+    })
     setMaxListeners(0, this.#cancel.signal)
     // Destroyed on the next tick only, but from here on nothing is requested.
     if (options.signal?.aborted === true) this.#cancel.abort(new AbortError(options.signal.reason))
@@ -105,15 +114,17 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
   }
 
   override _read (): void {
-    this.#advance().catch(error => this.destroy(toError(error)))
+    this.#wanted = true
+    if (this.#opening !== undefined) return this.#drain()
+    this.#opening = this.#openFirst().catch(error => { this.destroy(toError(error)) })
   }
 
   override _destroy (error: Error | null, done: (error?: Error | null) => void): void {
     this.#stopListening()
     if (!this.readableEnded) this.#cancel.abort(error ?? new AbortError(undefined, 'The stream was destroyed'))
-    this.#current?.close?.()
+    this.#current?.close()
     for (const range of this.#ahead) range.close()
-    for (const body of this.#bodies) body.destroy()
+    this.#reader.destroy()
     done(error)
   }
 
@@ -121,42 +132,62 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
     return dispose(this)
   }
 
-  async #advance (): Promise<void> {
-    let current = this.#current ?? await this.#openFirst()
-    for (;;) {
-      const chunk = await current.next()
-      if (chunk !== undefined) return this.#deliver(chunk)
-      const next = this.#nextRange()
-      if (next === undefined) break
-      current = next
+  /** Delivers what waits in memory as long as more is wanted; then lets come what is received. */
+  #drain (): void {
+    while (this.#wanted && !this.#resting && !this.destroyed && this.#current !== undefined) {
+      const chunk = this.#current.shift()
+      if (chunk !== undefined) this.#deliverFromMemory(chunk)
+      else if (!this.#current.ended) return this.#current.resume()
+      else if (!this.#nextRange()) return this.#finish()
     }
-    await this.#verifier?.finish()
-    this.push(null)
   }
 
-  #deliver (chunk: Buffer): void {
-    if (this.destroyed) return
+  #deliverFromMemory (chunk: Buffer): void {
+    this.#fromMemory += chunk.length
+    this.#resting = this.#fromMemory >= BYTES_A_TURN
+    if (this.#resting) setImmediate(() => this.#goOn())
+    this.#deliver(chunk)
+  }
+
+  #goOn (): void {
+    this.#resting = false
+    this.#fromMemory = 0
+    this.#drain()
+  }
+
+  /** Says whether more is wanted. */
+  #deliver (chunk: Buffer): boolean {
+    if (this.destroyed) return false
     this.#verifier?.update(chunk)
     this.#bytesRead += chunk.length
     const progress: RangeProgress = { transferred: this.#bytesRead, total: this.#size ?? 0 }
     this.emit('progress', progress)
-    this.push(chunk)
+    this.#wanted = false // Whoever gets the chunk may ask for the next one at once.
+    if (this.push(chunk)) this.#wanted = true
+    return this.#wanted
   }
 
-  async #openFirst (): Promise<Chunks> {
-    const patience = this.#patience()
-    const opened = await this.#open(this.#start, this.#firstEnd(), patience)
+  #finish (): void {
+    this.#wanted = false
+    this.#verify().then(() => this.push(null), error => this.destroy(toError(error)))
+  }
+
+  async #verify (): Promise<void> {
+    await this.#verifier?.finish()
+  }
+
+  async #openFirst (): Promise<void> {
+    const patience = this.#reader.patience()
+    const opened = await this.#reader.open(this.#start, this.#firstEnd(), patience)
     const last = this.#lastByte(opened.size)
-    this.#opened = opened
     this.#info = opened.info
     this.#size = last - this.#start + 1
     if (this.#size === opened.size) this.#verifier = await this.#source.verifier?.(opened.info)
     this.emit('info', opened.info)
     const first = { start: this.#start, end: Math.min(last, this.#firstEnd() ?? last) }
     this.#plan = splitRange({ start: first.end + 1, end: last }, this.#rangeSize)
-    this.#current = this.#direct(first, opened, patience)
+    this.#current = this.#feed(first, { patience, opened })
     this.#readAhead()
-    return this.#current
   }
 
   #firstEnd (): number | undefined {
@@ -168,110 +199,33 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
     return Math.min(this.#end ?? Infinity, size - 1)
   }
 
-  #direct (range: ByteRange, opened: OpenedRange, patience: Patience): Chunks {
-    const chunks = this.#chunks(range, patience, opened)
-    return { next: async () => (await chunks.next()).value }
-  }
-
-  #nextRange (): Chunks | undefined {
-    this.#current?.close?.()
-    const next = this.#ahead.shift()
-    next?.takeTurn()
-    this.#current = next
+  /** Says whether there is one. */
+  #nextRange (): boolean {
+    this.#current?.close()
+    this.#current = this.#ahead.shift()
+    this.#current?.takeTurn()
     this.#readAhead()
-    return next
+    return this.#current !== undefined
   }
 
   #readAhead (): void {
     while (this.#ahead.length < this.#concurrency - 1) {
       const range = this.#plan.next().value
       if (range === undefined) return
-      this.#ahead.push(new RangeAhead({
-        bytes: rangeLength(range),
-        budget: this.#options.budget,
-        read: () => this.#chunks(range, this.#patience()),
-        onFailure: error => this.destroy(toError(error))
-      }))
+      this.#ahead.push(this.#feed(range))
     }
   }
 
-  /** All bytes of a range, whatever happens to the bodies on the way. */
-  async * #chunks (range: ByteRange, patience: Patience, first?: OpenedRange): AsyncGenerator<Buffer, undefined> {
-    let next = range.start
-    let opened = first
-    do {
-      const { body } = opened ?? await this.#open(next, range.end, patience)
-      opened = undefined
-      try {
-        for await (const chunk of body as AsyncIterable<Buffer>) {
-          next += chunk.length
-          if (next > range.end + 1) throw this.#error('RangeMismatch', `as the body is longer than bytes ${range.start}-${range.end}`)
-          patience.progress()
-          yield chunk
-        }
-        if (next <= range.end) throw new NetworkError(`The body ended ${range.end + 1 - next} bytes early`, { temporary: true })
-      } catch (error) {
-        if (!this.#heals(error)) throw error
-        if (next <= range.end) await this.#pause(next, error, patience)
-      }
-    } while (next <= range.end)
-    return undefined
-  }
-
-  async #open (start: number, end: number | undefined, patience: Patience): Promise<OpenedRange & { info: Info }> {
-    for (;;) {
-      try {
-        this.#cancel.signal.throwIfAborted()
-        const opened = await this.#source.open({ start, end, validator: this.#opened?.validator }, this.#cancel.signal)
-        this.#admit(opened, start)
-        return opened
-      } catch (error) {
-        if (!temporary(error) || hasGivenUp(error)) throw error
-        await this.#pause(start, error, patience)
-      }
-    }
-  }
-
-  #admit (opened: OpenedRange, start: number): void {
-    const { body } = opened
-    this.#bodies.add(body)
-    // A body may fail while nobody iterates over it: unheard, its 'error' would end the process.
-    body.on('error', () => undefined).once('close', () => this.#bodies.delete(body))
-    if (this.destroyed) body.destroy()
-    this.#cancel.signal.throwIfAborted()
-    if (opened.start !== start) throw this.#error('RangeMismatch', `as the answer starts at byte ${opened.start}: wanted ${start}`)
-    if (this.#opened !== undefined) this.#assertSameVersion(this.#opened, opened)
-  }
-
-  #assertSameVersion (first: OpenedRange, later: OpenedRange): void {
-    const expected = version(first)
-    const found = version(later)
-    if (expected === found) return
-    throw new ObjectChangedError(`Cannot read ${this.#subject} as it changed while it was read: expected ${expected}, found ${found}`, { expected, found })
-  }
-
-  async #pause (offset: number, cause: unknown, patience: Patience): Promise<void> {
-    if (!patience.fail()) throw this.#exhausted(offset, cause, patience.failures)
-    const resumption: Resumption = { offset, cause, attempt: patience.failures }
-    this.emit('resume', resumption)
-    await patience.wait(cause instanceof StorageError ? cause.retryAfterMs ?? 0 : 0, this.#cancel.signal)
-  }
-
-  #exhausted (offset: number, cause: unknown, attempts: number): Error {
-    const broken = cause instanceof NetworkError || cause instanceof TimeoutError
-    if (cause instanceof StorageError && !(broken && cause.operation === undefined)) return cause
-    const ErrorType = cause instanceof TimeoutError ? TimeoutError : NetworkError
-    return new ErrorType(`Cannot read ${this.#subject} from byte ${offset}: ${toError(cause).message} after ${attempts} attempts`, { cause, attempts, temporary: true })
-  }
-
-  /** Of a body, any break is worth another attempt that is not known to be final: sockets throw plain errors. */
-  #heals (error: unknown): boolean {
-    if (this.#cancel.signal.aborted || error instanceof AbortError) return false
-    return temporary(error) || !(error instanceof StorageError)
-  }
-
-  #patience (): Patience {
-    return new Patience(this.#options.resume, this.#options.clock ?? systemClock)
+  #feed (range: ByteRange, first?: { patience: Patience, opened: OpenedRange }): RangeFeed {
+    const { patience = this.#reader.patience(), opened } = first ?? {}
+    return new RangeFeed({
+      bytes: rangeLength(range),
+      budget: this.#options.budget,
+      read: take => this.#reader.read(range, take, patience, opened),
+      deliver: chunk => this.#deliver(chunk),
+      onEnd: () => this.#drain(),
+      onFailure: error => this.destroy(toError(error))
+    }, first !== undefined)
   }
 
   #error (code: string, reason: string): StorageError {
@@ -281,20 +235,6 @@ export class RangeReadable<Info extends { size: number }> extends Readable {
   get #subject (): string {
     return this.#options.subject ?? 'the object'
   }
-}
-
-function temporary (error: unknown): boolean {
-  return error instanceof Error && 'temporary' in error && error.temporary === true
-}
-
-/** The source has tried several times already: a patience around its own would multiply the two. */
-function hasGivenUp (error: unknown): boolean {
-  return error instanceof StorageError && error.attempts > 1
-}
-
-/** Without an etag the size is all there is to compare. */
-function version ({ validator, size }: OpenedRange): string {
-  return validator ?? `${size} bytes`
 }
 
 function validate ({ start = 0, end, concurrency = 4, rangeSize = MiB }: RangeReadableOptions): void {
