@@ -185,12 +185,36 @@ t.test('OneDrive: a fragment that is cut: the session is asked what it lacks', a
   t.same(await fragments(onedrive), { attempts: 7, verification: 'verified' })
 })
 
-t.test('OneDrive: a flipped bit of a download', async t => {
-  const { onedrive } = replayOneDrive(t, 'copy', [on('download', { flipBit: { responseByte: 5 } })])
+/** A copy of 30,000 bytes, made by the service. */
+async function download (onedrive: OneDrive): Promise<{ size: number, sha256: string }> {
   await onedrive.upload('/photos/a.raw', generatedBytes(30_000, 21))
   await onedrive.createFolder('/archive')
   await (await onedrive.copy('/photos/a.raw', '/archive/a.raw')).wait()
-  await t.rejects(onedrive.download('/archive/a.raw'), { name: 'DigestMismatchError', algorithm: 'quickXor' })
+  return await digestOf(onedrive.createReadStream('/archive/a.raw'))
+}
+
+t.test('OneDrive: a flipped bit of a download', async t => {
+  const { onedrive } = replayOneDrive(t, 'copy', [on('download', { flipBit: { responseByte: 5 } })])
+  await t.rejects(download(onedrive), { name: 'DigestMismatchError', algorithm: 'quickXor' })
+})
+
+t.test('OneDrive: a link that dies within a download is asked for anew', async t => {
+  const { onedrive } = replayOneDrive(t, 'copy', [on('download', { reset: { responseByte: 20_000 } }), on('download', { status: 401 })])
+  t.same(await download(onedrive), await digestOf(Readable.from([generatedBytes(30_000, 21)])))
+})
+
+t.test('OneDrive: and the file that it leads to must still be the same', async t => {
+  const { onedrive } = replayOneDrive(t, 'copy', [
+    on('download', { reset: { responseByte: 20_000 } }),
+    on('download', { status: 401 }),
+    on('get_item', { rewrite: { find: /"cTag":"[^"]+"/, replace: '"cTag":"another"' } }, { path: 'archive/a.raw', nth: 2 })
+  ])
+  await t.rejects(download(onedrive), { name: 'ObjectChangedError', found: 'cTag another' })
+})
+
+t.test('OneDrive: redirections without end come to an end', async t => {
+  const { onedrive } = replayOneDrive(t, 'copy', [on('download', { redirect: 'loop' }, { times: Infinity })])
+  await t.rejects(download(onedrive), { name: 'StorageError', code: 'Redirected' })
 })
 
 const ranges = async (azure: AzureFiles): Promise<Record<string, unknown>> => {
