@@ -207,7 +207,7 @@ t.test('OneDrive: and the file that it leads to must still be the same', async t
   const { onedrive } = replayOneDrive(t, 'copy', [
     on('download', { reset: { responseByte: 20_000 } }),
     on('download', { status: 401 }),
-    on('get_item', { rewrite: { find: /"cTag":"[^"]+"/, replace: '"cTag":"another"' } }, { path: 'archive/a.raw', nth: 2 })
+    on('get_item', { rewrite: { find: /"cTag":"(?:[^"\\]|\\.)+"/, replace: '"cTag":"another"' } }, { path: 'archive/a.raw', nth: 2 })
   ])
   await t.rejects(download(onedrive), { name: 'ObjectChangedError', found: 'cTag another' })
 })
