@@ -1,6 +1,8 @@
+import type { PathLike } from 'node:fs'
 import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
+import type { FileSpan } from '../../lib/flow/part-writable.ts'
 import type { RecursiveListReadable } from '../../lib/flow/recursive-list-readable.ts'
 import type { Simulation } from '../../lib/simulation/simulation.ts'
 import { AzureAppendWritable } from './append-writable.ts'
@@ -30,6 +32,7 @@ import type { ShareListStreamOptions } from './share-list-readable.ts'
 import { AzureShareService } from './shares.ts'
 import { AzureStreaming } from './streaming.ts'
 import type { DirectoryEntry } from './wire-directories.ts'
+import type { AzureStoredFile } from './upload.ts'
 import { AzureRangeWritable } from './writable.ts'
 import type { WriteStreamOptions } from './writable.ts'
 
@@ -109,6 +112,11 @@ export class AzureFiles {
   createWriteStream (path: string, options: WriteStreamOptions = {}): AzureRangeWritable {
     const { connection, budget } = this.#shared
     return new AzureRangeWritable(connection, this.leases, this.#file(path, options.share), options, budget)
+  }
+
+  /** Stores a file, or its bytes from `start` to `end` (inclusive), the fastest way: `createWriteStream(path, options).fromFile(from)`. */
+  async uploadFile (path: string, from: PathLike, { start, end, ...options }: WriteStreamOptions & FileSpan = {}): Promise<AzureStoredFile> {
+    return await this.createWriteStream(path, options).fromFile(from, { start, end })
   }
 
   createReadStream (path: string, options: ReadStreamOptions = {}): AzureRangeReadable {

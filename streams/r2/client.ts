@@ -1,8 +1,10 @@
+import type { PathLike } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { defaultBudget } from '../../lib/bytes/byte-budget.ts'
 import type { ByteBudget } from '../../lib/bytes/byte-budget.ts'
 import { ConfigurationError } from '../../lib/errors.ts'
+import type { FileSpan } from '../../lib/flow/part-writable.ts'
 import type { Simulation } from '../../lib/simulation/simulation.ts'
 import { R2Buckets } from './buckets.ts'
 import { optionsFromEnv, resolveConfig } from './config.ts'
@@ -107,6 +109,11 @@ export class R2 {
 
   createWriteStream (key: string, options: WriteStreamOptions = {}): R2MultipartWritable {
     return new R2MultipartWritable(this.#connection, this.#target(key, options.bucket), options, this.#budget)
+  }
+
+  /** Stores a file, or its bytes from `start` to `end` (inclusive), the fastest way: `createWriteStream(key, options).fromFile(path)`. */
+  async uploadFile (key: string, path: PathLike, { start, end, ...options }: WriteStreamOptions & FileSpan = {}): Promise<R2StoredObject> {
+    return await this.createWriteStream(key, options).fromFile(path, { start, end })
   }
 
   createReadStream (key: string, options: ReadStreamOptions = {}): R2ObjectReadable {
