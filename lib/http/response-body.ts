@@ -37,6 +37,12 @@ export class ResponseBody extends Readable {
 
   /** All of a body that is known to be small, or a `StorageError` when it is larger than `limit` bytes. */
   async collect (limit: number): Promise<Buffer> {
+    const chunks = await this.collectChunks(limit)
+    return chunks.length === 1 ? chunks[0] as Buffer : Buffer.concat(chunks)
+  }
+
+  /** As `collect`, without joining them. */
+  async collectChunks (limit: number): Promise<Buffer[]> {
     const chunks: Buffer[] = []
     let size = 0
     for await (const chunk of this as AsyncIterable<Buffer>) {
@@ -44,7 +50,7 @@ export class ResponseBody extends Readable {
       if (size > limit) throw new StorageError(`The answer is larger than ${limit} bytes`, { code: 'AnswerTooLarge' })
       chunks.push(chunk)
     }
-    return chunks.length === 1 ? chunks[0] as Buffer : Buffer.concat(chunks, size)
+    return chunks
   }
 
   override _read (): void {

@@ -102,7 +102,7 @@ class FileSource implements RangeSource<FileProperties> {
     try {
       this.#compare(range, info)
       if (this.#options.sparse === true) this.#written ??= await this.#listWritten(info, signal)
-      const checked = rangeMd5 === undefined ? body : Readable.from([await this.#checked(body, rangeMd5)])
+      const checked = rangeMd5 === undefined ? body : Readable.from(await this.#checked(body, rangeMd5))
       return { start, end, size: info.size, validator: info.etag === '' ? undefined : info.etag, body: checked, info }
     } catch (error) {
       body.destroy()
@@ -156,13 +156,13 @@ class FileSource implements RangeSource<FileProperties> {
     if (ifNoneMatch !== undefined && normalizeEtag(ifNoneMatch) === etag) throw new NotModifiedError(`Cannot read ${name} anew as it still has etag ${etag}`, { operation: 'GetFile' })
   }
 
-  async #checked (body: FileBody['body'], expected: string): Promise<Buffer> {
-    const bytes = await body.collect(MAX_RANGE_BYTES)
-    const found = await md5Base64OffThread(bytes)
-    if (found === expected) return bytes
+  async #checked (body: FileBody['body'], expected: string): Promise<Buffer[]> {
+    const chunks = await body.collectChunks(MAX_RANGE_BYTES)
+    const found = await md5Base64OffThread(...chunks)
+    if (found === expected) return chunks
     // Something on the way changed the bytes: they are asked for again.
     throw new DigestMismatchError(`Cannot read ${quote(this.#target.path)} as a range has other bytes than the service sent`, {
-      expected, found, algorithm: 'md5', size: bytes.length, temporary: true, operation: 'GetFile'
+      expected, found, algorithm: 'md5', size: body.bytesReceived, temporary: true, operation: 'GetFile'
     })
   }
 

@@ -65,6 +65,15 @@ t.test('many buffers of several lengths at once, below, within and above what go
   t.equal(await md5Base64OffThread(buffers[4] as Buffer), hash('md5', buffers[4] as Buffer, 'base64'), 'and again, alone')
 })
 
+t.test('chunks are hashed as one', async t => {
+  for (const length of [100, 1_000_000, MD5_OFF_THREAD_MAXIMUM]) {
+    const whole = bytesOf(length, 7)
+    const chunks = [whole.subarray(0, 1), whole.subarray(1, 60), whole.subarray(60, 60), whole.subarray(60)]
+    t.equal(await md5Base64OffThread(...chunks), hash('md5', whole, 'base64'))
+  }
+  t.equal(await md5Base64OffThread(), hash('md5', '', 'base64'))
+})
+
 t.test('shared memory is hashed where it is', async t => {
   const shared = Array.from({ length: 20 }, (_, seed) => {
     const bytes = bytesOf(MD5_OFF_THREAD_MAXIMUM - seed * 1000, seed)
@@ -88,7 +97,7 @@ t.test('without permission for threads the bytes are hashed all the same', async
   const program = `
     const { md5Base64OffThread } = await import(${JSON.stringify(MODULE.href)})
     const buffers = [1, 2, 3].map(() => Buffer.alloc(1_000_000))
-    console.log((await Promise.all(buffers.map(md5Base64OffThread))).join())
+    console.log((await Promise.all(buffers.map(buffer => md5Base64OffThread(buffer)))).join())
   `
   // What the test runner loads into each process is not permitted either.
   const permission = process.allowedNodeEnvironmentFlags.has('--permission') ? '--permission' : '--experimental-permission'
