@@ -7,7 +7,7 @@ import { FORMAT_VERSION } from './recording-format.ts'
 import type { BegunInteraction, Interaction, RecordingFile, RecordingMetadata } from './recording-format.ts'
 
 type Entry =
-  | { metadata: RecordingMetadata }
+  | { metadata: RecordingMetadata, pid: number }
   | { begun: BegunInteraction }
   | { ended: Interaction }
   /** The request is no interaction of its own: a redirection, or one that its sender gave up. */
@@ -19,7 +19,7 @@ export class Journal {
   /** @throws {Error} `EEXIST` when there is one. */
   constructor (path: string, metadata: RecordingMetadata) {
     this.#file = openSync(path, 'ax', 0o600)
-    this.write({ metadata })
+    this.write({ metadata, pid: process.pid })
   }
 
   /** Synchronous, so that lines stand in the order of what they tell and none is lost with the process. */
@@ -30,6 +30,20 @@ export class Journal {
 
   close (): void {
     closeSync(this.#file)
+  }
+}
+
+/** The other process that still writes this journal, undefined where it has ended. */
+export function writerOf (path: string): number | undefined {
+  const pid = /^\{"metadata":.*"pid":(\d+)\}$/m.exec(readFileSync(path, 'utf8'))?.[1]
+  return pid === undefined || Number(pid) === process.pid || !isRunning(Number(pid)) ? undefined : Number(pid)
+}
+
+function isRunning (pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' // It is somebody else's.
   }
 }
 

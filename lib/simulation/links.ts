@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto'
+
 /** Hosts that exist in recordings only. Names below `.invalid` never resolve (RFC 2606). */
 export const ENDPOINT_STAND_IN = 'https://endpoint.invalid'
 export const LINK_STAND_IN = 'https://link.invalid'
 
 /**
  * The links of one recording that carry their own authorization, and the paths that stand for them: what goes to a link
- * is recorded under its path, and a recorded answer holds `https://link.invalid<path>` in its place.
+ * is recorded under its path, and a recorded answer holds `https://link.invalid<path>` in its place. A link is kept as its
+ * digest, about 250 bytes with the path: a listing has one for each file.
  */
 export class Links {
   readonly #paths = new Map<string, string>()
@@ -16,7 +19,7 @@ export class Links {
   }
 
   pathOf (url: string): string | undefined {
-    return url.startsWith(`${LINK_STAND_IN}/`) ? url.slice(LINK_STAND_IN.length) : this.#paths.get(url)
+    return url.startsWith(`${LINK_STAND_IN}/`) ? url.slice(LINK_STAND_IN.length) : this.#paths.get(digestOf(url))
   }
 
   /** @param path what the link stands for; without it, it gets the next number. */
@@ -24,9 +27,13 @@ export class Links {
     const known = this.pathOf(url)
     if (known !== undefined) return known
     const added = path ?? `/links/${++this.#numbered}`
-    this.#paths.set(url, added)
+    this.#paths.set(digestOf(url), added)
     return added
   }
+}
+
+function digestOf (url: string): string {
+  return createHash('sha256').update(url).digest('base64')
 }
 
 /** The highest number of a link in the text of a recording. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { MiB } from '../bytes/sizes.ts'
 import { sha256Hex } from '../digest/sha256-off-thread.ts'
-import type { FolderContentStore } from './content-store.ts'
+import type { ContentEntry, ContentStore, FolderContentStore } from './content-store.ts'
 import { contentHash } from './recording-format.ts'
 
 /** Bytes that may wait for the disk before the network waits, too. */
@@ -15,7 +15,7 @@ export interface StoredContent {
 /** Bytes of an answer on their way to the disk, while the client reads them. Peak memory: 1 MiB and what the socket delivered in one turn. */
 export class ContentRecorder {
   size = 0
-  readonly #entry
+  readonly #entry: ContentEntry
   readonly #hash = createHash('sha256')
   readonly #hold: (held: boolean) => void
   readonly #fail: (error: Error) => void
@@ -25,7 +25,7 @@ export class ContentRecorder {
   #failed = false
 
   /** @param hold is told when bytes wait, and when they do no more. @param fail hears once that the disk fails. */
-  constructor (contents: FolderContentStore, hold: (held: boolean) => void, fail: (error: Error) => void) {
+  constructor (contents: ContentStore, hold: (held: boolean) => void, fail: (error: Error) => void) {
     this.#entry = contents.create()
     this.#hold = hold
     this.#fail = fail

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { ConfigurationError } from '../errors.ts'
 import { FolderContentStore } from './content-store.ts'
-import { Journal, readJournal } from './journal.ts'
+import { Journal, readJournal, writerOf } from './journal.ts'
 import { Links, countLinks } from './links.ts'
 import { FORMAT_VERSION, parseRecording } from './recording-format.ts'
 import type { BegunInteraction, Interaction, RecordingFile, RecordingMetadata } from './recording-format.ts'
@@ -34,7 +34,7 @@ export class RecordingFolder {
 
   /**
    * Joins the recording that this process makes there, or begins one.
-   * @throws {ConfigurationError} there is one already and neither `overwrite` nor `append` is set.
+   * @throws {ConfigurationError} there is one already and neither `overwrite` nor `append` is set, or another process makes it.
    */
   static join (options: RecordOptions, metadata: RecordingMetadata): RecordingFolder {
     const folder = resolve(options.record)
@@ -50,6 +50,7 @@ export class RecordingFolder {
     if (made && !overwrite && !append) {
       throw new ConfigurationError(`Cannot record into "${folder}" as it holds a recording: set overwrite or append, or name another folder`)
     }
+    refuseWriter(join(folder, JOURNAL))
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     if (made && overwrite) removeRecording(folder)
     this.#earlier = made && !overwrite ? readRecordingFolder(folder) : undefined
@@ -107,6 +108,12 @@ export class RecordingFolder {
 
 function finishAll (): void {
   for (const recording of open.values()) recording.finish()
+}
+
+/** Its journal would be taken from under its hands. */
+function refuseWriter (journal: string): void {
+  const pid = existsSync(journal) ? writerOf(journal) : undefined
+  if (pid !== undefined) throw new ConfigurationError(`Cannot record into "${dirname(journal)}" while process ${pid} does: name another folder`)
 }
 
 function hasRecording (folder: string): boolean {

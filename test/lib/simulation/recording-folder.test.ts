@@ -110,6 +110,21 @@ t.test('A recording that broke off is gone on with, and ids stay unique', async 
   t.ok(interactions.some(({ request }) => request.path === '/sluice/third'))
 })
 
+t.test('While another process records into a folder nobody else does', async t => {
+  const { folder, emulator, open } = await emulated(t)
+  emulator.faults.add({ operation: 'PutObject', key: 'slow', stall: 'response' })
+  const { endpoint, accessKeyId, secretAccessKey } = emulator.r2.options()
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'support/killed-recorder.js'), folder, endpoint, accessKeyId, secretAccessKey, 'wait'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  for (const how of [{ append: true }, { overwrite: true }]) {
+    t.throws(() => open({ record: folder, ...how }), { name: 'ConfigurationError', message: `Cannot record into "${folder}" while process ${child.pid ?? ''} does: name another folder` })
+  }
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await open({ record: folder, append: true }).close()
+  t.equal((await readInteractions(folder)).interactions.length, 3)
+})
+
 t.test('A recording that cannot be written fails the transfer, and says so', async t => {
   const { folder, open } = await emulated(t)
   const r2 = open({ record: folder, overwrite: true })

@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { open, readdir, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
+import type { Dispatcher } from 'undici'
 import { startEmulator } from '../../../emulator/index.ts'
 import type { Emulator } from '../../../emulator/index.ts'
 import { systemClock } from '../../../lib/clock.ts'
-import { withAnswerLost } from '../../../lib/simulation/dispatch-subject.ts'
+import { withAnswerLost, withSubject } from '../../../lib/simulation/dispatch-subject.ts'
 import { SimulationReplayer } from '../../../lib/simulation/replayer.ts'
 import type { ReplayOptions } from '../../../lib/simulation/simulation-options.ts'
 import { R2 } from '../../../streams/r2/client.ts'
@@ -235,6 +237,34 @@ t.test('An answer that nobody will hear is given again', async t => {
   await r2.put('key', 'one')
   await r2.put('key', 'one')
   await t.rejects(r2.put('key', 'one'), { name: 'ReplayError' })
+})
+
+t.test('A reader that pauses pauses the replay', async t => {
+  const { folder, replay } = await recorded(t, async r2 => {
+    await r2.put('key', randomBytes(2_000_000))
+    await r2.get('key')
+  })
+  const dispatcher = replay().simulation.dispatcher
+  const { interactions: [, get] } = await readInteractions(folder)
+  const subject = { service: 'r2', operation: 'get_object', action: 'get "key"' }
+  const options = withSubject({ origin: 'https://replay.invalid', path: '/sluice/key', method: 'GET', headers: get?.request.headers ?? {} }, subject)
+  const received: Buffer[] = []
+  let controller: Dispatcher.DispatchController | undefined
+  const ended = new Promise<void>((resolve, reject) => {
+    dispatcher.dispatch(options, {
+      onRequestStart: given => { controller = given },
+      onResponseData: (given, chunk) => { received.push(chunk); given.pause() },
+      onResponseEnd: () => { resolve() },
+      onResponseError: (_, error) => { reject(error) }
+    })
+  })
+  for (let turns = 0; received.length === 0; turns++) await setImmediate()
+  for (let turns = 0; turns < 200; turns++) await setImmediate()
+  t.equal(received.length, 1)
+  const resuming = setInterval(() => controller?.resume(), 1)
+  await ended
+  clearInterval(resuming)
+  t.equal(Buffer.concat(received).length, 2_000_000)
 })
 
 t.test('verify() tells what was recorded and not asked for', async t => {

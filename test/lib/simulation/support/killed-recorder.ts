@@ -1,4 +1,4 @@
-/** Records into the folder that it is given and ends as it is told: `kill`, `exit`, or `kill-writing`, within a line of the journal. */
+/** Records into the folder that it is given and ends as it is told: `kill`, `exit`, `kill-writing` within a line of the journal, or `wait` to be killed. */
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { R2 } from '../../../../streams/r2/client.ts'
@@ -12,4 +12,8 @@ pending.catch(() => undefined)
 await r2.put('second', 'two')
 if (ending === 'kill-writing') appendFileSync(join(folder, 'interactions.journal'), '{"ended":{"id":"torn')
 if (ending === 'exit') process.exit(0)
+if (ending === 'wait') {
+  console.log('waiting')
+  await pending
+}
 process.kill(process.pid, 'SIGKILL')
