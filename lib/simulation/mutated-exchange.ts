@@ -1,11 +1,12 @@
 /** One request and its answer, with the trouble that was decided for it. */
-import { STATUS_CODES } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { AnswerChanges } from './answer-changes.ts'
 import type { AnswerHeaders } from './answer-changes.ts'
 import { withAnswerLost } from './dispatch-subject.ts'
+import { answerOf, madeUpAnswer, redirection } from './made-up-answer.ts'
+import type { MadeUpAnswer } from './made-up-answer.ts'
 import { closedFailure, connectFailure, peerOf, protocolFailure, resetFailure, stalledFailure } from './mutated-failures.ts'
 import type { Happening } from './mutation-plan.ts'
 import type { Trouble } from './mutations.ts'
@@ -15,7 +16,6 @@ type Controller = Dispatcher.DispatchController
 
 /** What undici waits when the request names no other timeout. */
 const DEFAULT_TIMEOUT_MS = 300_000
-const PAGE = '<html><head><title>Error</title></head><body><h1>The upstream server is not available</h1></body></html>'
 
 export interface MutatedRequest {
   dispatch: Dispatcher.Dispatch
@@ -126,9 +126,9 @@ export class MutatedExchange implements Dispatcher.DispatchHandler {
     else if (typeof reset === 'object' && 'requestByte' in reset && reset.requestByte <= size) await this.#breakOff('reset', resetFailure('write'))
     else if (protocol !== undefined) await this.#breakOff('protocol', protocolFailure(protocol))
     else if (stall === 'response') await this.#stall('headers', this.#options.headersTimeout)
-    else if (status !== undefined) await this.#answer('status', status, this.#answerHeaders())
-    else if (redirect !== undefined) await this.#answer('redirect', 302, { location: redirect === 'loop' ? String(this.#options.origin) + this.#options.path : redirect })
-    else if (changeObject !== undefined && isConditional(this.#options)) await this.#answer('changeObject', 412, {})
+    else if (status !== undefined) await this.#answer('status', answerOf(this.#trouble, status))
+    else if (redirect !== undefined) await this.#answer('redirect', redirection(redirect, this.#options))
+    else if (changeObject !== undefined && isConditional(this.#options)) await this.#answer('changeObject', madeUpAnswer(412))
     else {
       if (typeof reset === 'object' && 'requestByte' in reset) this.#happening.over(`its body had ${size} bytes`)
       return false
@@ -158,23 +158,13 @@ export class MutatedExchange implements Dispatcher.DispatchHandler {
     this.#fail(error)
   }
 
-  async #answer (effect: keyof Trouble, status: number, headers: Record<string, string>): Promise<void> {
+  async #answer (effect: keyof Trouble, { status, headers, text, body }: MadeUpAnswer): Promise<void> {
     await setImmediate()
-    const { body, html } = this.#trouble
-    const bytes = Buffer.from(effect !== 'status' ? '' : body ?? (html === true ? PAGE : ''))
     this.#happening.did(effect)
     if (this.#reins.reason !== null) throw this.#reins.reason
-    this.#handler.onResponseStart?.(this.#reins, status, { ...headers, 'content-length': String(bytes.length) }, STATUS_CODES[status] ?? '')
-    if (bytes.length > 0 && this.#options.method !== 'HEAD') this.#handler.onResponseData?.(this.#reins, bytes)
+    this.#handler.onResponseStart?.(this.#reins, status, headers, text)
+    if (body.length > 0 && this.#options.method !== 'HEAD') this.#handler.onResponseData?.(this.#reins, body)
     this.#end({})
-  }
-
-  #answerHeaders (): Record<string, string> {
-    const { retryAfter, body, html } = this.#trouble
-    return {
-      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
-      ...(html === true ? { 'content-type': 'text/html' } : body === undefined ? {} : { 'content-type': body.startsWith('{') ? 'application/json' : 'application/xml' })
-    }
   }
 
   /** The work is done; the client hears something else, or nothing. */
@@ -184,7 +174,7 @@ export class MutatedExchange implements Dispatcher.DispatchHandler {
       this.#happening.did('loseAnswer')
       return this.#fail(resetFailure('read'))
     }
-    this.#answer('loseAnswerWith', loseAnswerWith, {}).catch((error: unknown) => this.#fail(error as Error))
+    this.#answer('loseAnswerWith', madeUpAnswer(loseAnswerWith)).catch((error: unknown) => this.#fail(error as Error))
   }
 
   /** Ends the answer where its trouble says. */
@@ -239,6 +229,7 @@ export class MutatedExchange implements Dispatcher.DispatchHandler {
     if (this.#reins.reason !== null) return this.#fail(this.#reins.reason)
     if (this.#ended) return
     this.#ended = true
+    this.#happening.over('the answer ended before')
     this.#handler.onResponseEnd?.(this.#reins, trailers)
   }
 

@@ -160,6 +160,16 @@ t.test('a changed object: 412 where the request has a condition, another etag wh
   t.equal(server.seen.length, 2)
 })
 
+t.test('of two that belong together and cannot both take place, neither counts: the next request has both', async t => {
+  const server = await Loopback.start(t)
+  server.otherwise = { headers: { etag: '"0af"' }, body: 'x' }
+  const dispatcher = mutating(t, { changeObject: true, reset: { responseByte: 1 } })
+  t.equal((await ask(dispatcher, server.origin, { headers: { 'if-match': '"0af"' } })).status, 412)
+  t.throws(() => dispatcher.verify(), /happened 0 of 1 times: 1 request matched, but the answer ended before/)
+  t.match(await ask(dispatcher, server.origin), { headers: { etag: '"1af"' }, error: { serviceCode: 'ECONNRESET' } })
+  dispatcher.verify()
+})
+
 t.test('headers and text of an answer are replaced', async t => {
   const server = await Loopback.start(t)
   server.otherwise = { headers: { etag: '"e"', 'x-a': '1' }, body: '{"cTag":"c1","size":5}' }
