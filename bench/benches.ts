@@ -32,6 +32,7 @@ export const BENCHES: Bench[] = [
   { name: 'digests', asks: 'Which implementation of each digest is faster, and where?', quick: [] },
   { name: 'memory', asks: 'Is memory constant, whatever the size?', quick: QUICK },
   { name: 'azure-files-memory', asks: 'Is memory of Azure Files constant?', quick: QUICK },
+  { name: 'simulation-memory', asks: 'Is memory constant while bodies are recorded and replayed?', quick: QUICK },
   { name: 'azure-files-listing', asks: 'Does a recursive listing of Azure Files need memory for what it lists?' },
   { name: 'recursive-listing', asks: 'What does a recursive listing of OneDrive hold, and what does it ask for?', quick: QUICK },
   { name: 'cloud-to-cloud', asks: 'Does a file pass through all clouds in constant memory?' },
