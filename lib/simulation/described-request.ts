@@ -17,7 +17,7 @@ const MAX_DOCUMENT_BYTES = 1024 * 1024
 export function describeRequest (options: Dispatcher.DispatchOptions, profile: RecordingProfile, sanitizer: Sanitizer): RecordedRequest {
   const url = String(options.origin ?? '') + options.path
   const below = sanitizer.links.pathOf(url) === undefined ? sanitizer.below(url) : undefined
-  const target = below ?? sanitizer.links.add(url)
+  const target = below ?? sanitizer.links.addGiven(url)
   const [path, query] = splitTarget(target)
   return {
     method: options.method,

@@ -11,32 +11,43 @@ export const LINK_STAND_IN = 'https://link.invalid'
  */
 export class Links {
   readonly #paths = new Map<string, string>()
-  #numbered = 0
+  #answered: number
+  #given: number
 
-  /** @param numbered how many links without a path of their own there are already. */
-  constructor (numbered = 0) {
-    this.#numbered = numbered
+  /** @param recorded text of the recording that these go on with, so that no number is given twice. */
+  constructor (recorded = '') {
+    this.#answered = highest(recorded, 'links')
+    this.#given = highest(recorded, 'given-links')
   }
 
   pathOf (url: string): string | undefined {
     return url.startsWith(`${LINK_STAND_IN}/`) ? url.slice(LINK_STAND_IN.length) : this.#paths.get(digestOf(url))
   }
 
-  /** @param path what the link stands for; without it, it gets the next number. */
+  /** Of an answer. @param path what the link stands for; without it, it gets the next number. */
   add (url: string, path?: string): string {
-    const known = this.pathOf(url)
-    if (known !== undefined) return known
-    const added = path ?? `/links/${++this.#numbered}`
-    this.#paths.set(digestOf(url), added)
-    return added
+    return this.pathOf(url) ?? this.#keep(url, path ?? `/links/${++this.#answered}`)
+  }
+
+  /** Of a request whose link came from no answer but from the caller: numbered in the order of their first use. */
+  addGiven (url: string): string {
+    return this.pathOf(url) ?? this.#keep(url, `/given-links/${++this.#given}`)
+  }
+
+  #keep (url: string, path: string): string {
+    this.#paths.set(digestOf(url), path)
+    return path
   }
 }
 
+/** Origins are sent in their normal form, the rest byte for byte. */
 function digestOf (url: string): string {
-  return createHash('sha256').update(url).digest('base64')
+  const [, origin = '', rest = ''] = /^(https?:\/\/[^/?#]+)([^#]*)/i.exec(url) ?? []
+  const sent = `${URL.canParse(origin) ? new URL(origin).origin : origin}${rest.startsWith('/') ? '' : '/'}${rest}`
+  return createHash('sha256').update(sent).digest('base64')
 }
 
-/** The highest number of a link in the text of a recording. */
-export function countLinks (text: string): number {
-  return [...text.matchAll(/"(?:https:\/\/link\.invalid)?\/links\/(\d+)"/g)].reduce((highest, match) => Math.max(highest, Number(match[1])), 0)
+function highest (text: string, name: string): number {
+  const numbers = text.matchAll(new RegExp(`"(?:${LINK_STAND_IN})?/${name}/(\\d+)"`, 'g'))
+  return [...numbers].reduce((most, match) => Math.max(most, Number(match[1])), 0)
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { ConfigurationError } from '../errors.ts'
 import { FolderContentStore } from './content-store.ts'
 import { Journal, readJournal, writerOf } from './journal.ts'
-import { Links, countLinks } from './links.ts'
+import { Links } from './links.ts'
 import { FORMAT_VERSION, parseRecording } from './recording-format.ts'
 import type { BegunInteraction, Interaction, RecordingFile, RecordingMetadata } from './recording-format.ts'
 import type { RecordOptions } from './simulation-options.ts'
@@ -59,7 +59,7 @@ export class RecordingFolder {
     this.#metadata = { ...metadata, ...this.#earlier?.metadata }
     this.#begun = (this.#earlier?.interactions.length ?? 0) + (this.#earlier?.unfinished?.length ?? 0)
     this.contents = new FolderContentStore(folder)
-    this.links = new Links(this.#earlier === undefined ? 0 : countLinks(JSON.stringify(this.#earlier)))
+    this.links = new Links(this.#earlier === undefined ? '' : JSON.stringify(this.#earlier))
     this.#journal = new Journal(join(folder, JOURNAL), this.#metadata)
   }
 

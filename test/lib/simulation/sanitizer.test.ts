@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Links, countLinks } from '../../../lib/simulation/links.ts'
+import { Links } from '../../../lib/simulation/links.ts'
 import type { RecordedService } from '../../../lib/simulation/recording-profile.ts'
 import { Sanitizer, cleanQuery } from '../../../lib/simulation/sanitizer.ts'
 import { RECORDING as AZURE_FILES } from '../../../streams/azure-files/recording.ts'
@@ -40,7 +40,18 @@ t.test('Links that carry their own authorization get a stand-in, the same for th
   t.same(clean.json({ responses: [{ headers: { Location: 'https://host.example/monitor/1' } }] }), { responses: [{ headers: { Location: 'https://link.invalid/links/3' } }] })
   t.equal(clean.location('copy', 'https://host.example/monitor/2'), 'https://link.invalid/links/4')
   t.equal(clean.location('get_item', 'https://service.example/v1.0/me'), 'https://endpoint.invalid/me')
-  t.equal(countLinks('{"a":"https://link.invalid/links/4","path":"/links/12"}'), 12)
+  t.end()
+})
+
+t.test('A link is known in every form of its origin; one that the caller brings is numbered apart; numbers go on', t => {
+  const links = new Links('{"uploadUrl":"https://link.invalid/links/4","path":"/links/12","other":"/given-links/3"}')
+  t.equal(links.add('https://HOST.example:443/up?token=a%27b'), '/links/13')
+  t.equal(links.pathOf('https://host.example/up?token=a%27b'), '/links/13')
+  t.equal(links.pathOf('https://host.example/up?token=a\'b'), undefined)
+  t.equal(links.pathOf('https://link.invalid/links/4'), '/links/4')
+  t.equal(links.addGiven('https://host.example/up?token=other'), '/given-links/4')
+  t.equal(links.addGiven('https://host.example/up?token=other'), '/given-links/4')
+  t.equal(links.addGiven('https://host.example/up?token=a%27b'), '/links/13')
   t.end()
 })
 

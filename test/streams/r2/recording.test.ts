@@ -138,3 +138,15 @@ t.test('The recorder and the replayer of the document take an operation, a bucke
   const r2 = new R2({ bucket: 'bucket', simulation: { replay: folder } })
   t.equal((await r2.get('a b', { verify: false })).bytes.toString(), 'bytes')
 })
+
+t.test('What a mock does is recorded as what a service does', async t => {
+  const folder = await temporaryFolder(t)
+  const mock = R2.mock({ simulation: { record: folder } }).withObject('in.txt', 'hello')
+  await mock.get('in.txt')
+  await mock.put('out.txt', 'bye')
+  await mock.close()
+  const r2 = new R2({ bucket: mock.config.bucket ?? '', simulation: { replay: folder } })
+  t.equal((await r2.get('in.txt')).bytes.toString(), 'hello')
+  await r2.put('out.txt', 'bye')
+  r2.simulation.verify({ exhausted: true })
+})
