@@ -11,12 +11,18 @@ export interface Md5Answer { id: number, md5: string }
 if (parentPort !== null) {
   const port = parentPort
   const lanes = createLanes()
-  port.on('message', (job: Md5Job) => lanes === undefined ? answer(port, job.id, md5Base64(job.bytes)) : hashAll(port, lanes, job))
+  port.on('message', (job: Md5Job) => {
+    const next = lanes === undefined ? undefined : nextJob(port)
+    // One alone is faster without lanes, and others gather meanwhile.
+    if (lanes === undefined || next === undefined) answer(port, job.id, md5Base64(job.bytes))
+    else hashTogether(port, lanes, job, next)
+  })
 }
 
 /** Until nothing is left of what has come meanwhile. */
-function hashAll (port: MessagePort, lanes: Md5Lanes, first: Md5Job): void {
-  for (let job: Md5Job | undefined = first; job !== undefined || !lanes.idle; job = lanes.hasRoom ? nextJob(port) : undefined) {
+function hashTogether (port: MessagePort, lanes: Md5Lanes, first: Md5Job, second: Md5Job): void {
+  add(port, lanes, first)
+  for (let job: Md5Job | undefined = second; job !== undefined || !lanes.idle; job = lanes.hasRoom ? nextJob(port) : undefined) {
     if (job === undefined) lanes.advance()
     else add(port, lanes, job)
   }
