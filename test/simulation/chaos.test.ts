@@ -5,46 +5,12 @@ import type { Flow } from '../../fixtures/flows/flow.ts'
 import { ONEDRIVE_FLOWS } from '../../fixtures/flows/onedrive.ts'
 import { R2_FLOWS } from '../../fixtures/flows/r2.ts'
 import { StorageError } from '../../lib/errors.ts'
-import type { Mutation, Trouble } from '../../lib/simulation/mutations.ts'
 import type { TroubleOptions } from '../../lib/simulation/simulation-options.ts'
-import { seededRandom } from '../../lib/seeded-random.ts'
 import { AzureFiles } from '../../streams/azure-files/client.ts'
 import { OneDrive } from '../../streams/onedrive/client.ts'
 import { R2 } from '../../streams/r2/client.ts'
 import type { Closable } from './contract.ts'
-
-const RUNS = Number(process.env['CHAOS_RUNS'] ?? 4)
-const FIRST_SEED = Number(process.env['CHAOS_SEED'] ?? 1)
-
-/** Trouble that a client must notice, whatever the request. */
-const KINDS: ReadonlyArray<(bytes: number) => Trouble> = [
-  () => ({ connect: 'refused' }),
-  () => ({ connect: 'timeout' }),
-  () => ({ connect: 'expired-certificate' }),
-  () => ({ reset: 'before' }),
-  bytes => ({ reset: { requestByte: bytes } }),
-  bytes => ({ reset: { responseByte: bytes } }),
-  bytes => ({ truncate: { responseByte: bytes } }),
-  () => ({ stall: 'response' }),
-  bytes => ({ stall: { responseByte: bytes } }),
-  () => ({ loseAnswer: true }),
-  () => ({ loseAnswerWith: 502 }),
-  () => ({ status: 503, retryAfter: 3 }),
-  () => ({ status: 429, html: true }),
-  () => ({ status: 500, latencyMs: 1000 }),
-  () => ({ protocol: 'garbage' }),
-  () => ({ protocol: 'length-mismatch' }),
-  () => ({ latencyMs: 5000, bytesPerSecond: 100 })
-]
-
-function scriptOf (seed: number): Mutation[] {
-  const random = seededRandom(seed)
-  const pick = (below: number): number => Math.floor(random() * below)
-  return Array.from({ length: 1 + pick(3) }, () => {
-    const trouble = KINDS[pick(KINDS.length)] as (bytes: number) => Trouble
-    return { on: { nth: 1 + pick(8), times: 1 + pick(3), chance: 0.3 + random() * 0.7 }, do: trouble(pick(2) === 0 ? pick(200) : pick(40_000)) }
-  })
-}
+import { FIRST_SEED, RUNS, troubleByLot } from './support/trouble.ts'
 
 function chaos<Client extends Closable> (t: Tap, flows: ReadonlyArray<Flow<Client>>, open: (trouble: TroubleOptions) => Client): void {
   for (const flow of flows.filter(({ faults }) => faults === undefined)) {
@@ -52,9 +18,9 @@ function chaos<Client extends Closable> (t: Tap, flows: ReadonlyArray<Flow<Clien
       const outcome = await outcomeOf(flow, open({}))
       let troubled = 0
       for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
-        const found = await outcomeOf(flow, open({ mutations: scriptOf(seed), seed }))
+        const found = await outcomeOf(flow, open({ mutations: troubleByLot(seed), seed }))
         if (found instanceof StorageError) troubled++
-        else t.strictSame(found, outcome, `${flow.name}, seed ${seed}: ${JSON.stringify(scriptOf(seed))}`)
+        else t.strictSame(found, outcome, `${flow.name}, seed ${seed}: ${JSON.stringify(troubleByLot(seed))}`)
       }
       t.comment(`${troubled} of ${RUNS} ended in a typed error`)
     })
