@@ -34,5 +34,5 @@ export function troubleByLot (seed: number, longest = 3): Mutation[] {
 }
 
 /** Of the environment, to look further than the tests do each time. */
-export const RUNS = Number(process.env['CHAOS_RUNS'] ?? 12)
+export const RUNS = Number(process.env['CHAOS_RUNS'] ?? 8)
 export const FIRST_SEED = Number(process.env['CHAOS_SEED'] ?? 1)
