@@ -35,8 +35,9 @@ export class Journal {
 
 /** The other process that still writes this journal, undefined where it has ended. */
 export function writerOf (path: string): number | undefined {
-  const pid = /^\{"metadata":.*"pid":(\d+)\}$/m.exec(readFileSync(path, 'utf8'))?.[1]
-  return pid === undefined || Number(pid) === process.pid || !isRunning(Number(pid)) ? undefined : Number(pid)
+  const [head = '{}'] = linesOf(readFileSync(path))
+  const { pid } = JSON.parse(head) as { pid?: number }
+  return pid === undefined || pid === process.pid || !isRunning(pid) ? undefined : pid
 }
 
 function isRunning (pid: number): boolean {
@@ -47,13 +48,18 @@ function isRunning (pid: number): boolean {
   }
 }
 
+/** A journal may be larger than a string can be. */
+function * linesOf (bytes: Buffer): Generator<string, undefined> {
+  for (let start = 0, end = bytes.indexOf('\n'); end !== -1; start = end + 1, end = bytes.indexOf('\n', start)) yield bytes.toString('utf8', start, end)
+  return undefined
+}
+
 /** All that a journal tells, in the order in which the requests began. A last line without its end is left out. */
 export function readJournal (path: string): RecordingFile {
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
   let metadata: RecordingMetadata | undefined
   const begun = new Map<string, BegunInteraction>()
   const ended = new Map<string, Interaction>()
-  for (const line of lines) {
+  for (const line of linesOf(readFileSync(path))) {
     const entry = JSON.parse(line) as Entry
     if ('metadata' in entry) metadata = entry.metadata
     else if ('begun' in entry) begun.set(entry.begun.id, entry.begun)

@@ -5,7 +5,7 @@ import { ConfigurationError } from '../errors.ts'
 import { FolderContentStore } from './content-store.ts'
 import { Journal, readJournal, writerOf } from './journal.ts'
 import { Links } from './links.ts'
-import { FORMAT_VERSION, parseRecording } from './recording-format.ts'
+import { FORMAT_VERSION, formatRecording, parseRecording } from './recording-format.ts'
 import type { BegunInteraction, Interaction, RecordingFile, RecordingMetadata } from './recording-format.ts'
 import type { RecordOptions } from './simulation-options.ts'
 
@@ -143,7 +143,7 @@ function writeRecording (folder: string, recording: RecordingFile): void {
   const partial = `${path}.partial`
   const file = openSync(partial, 'w', 0o600)
   try {
-    writeFileSync(file, `${JSON.stringify(recording, null, 2)}\n`)
+    for (const piece of formatRecording(recording)) writeFileSync(file, piece)
     fsyncSync(file)
   } finally {
     closeSync(file)

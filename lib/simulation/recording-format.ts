@@ -88,6 +88,19 @@ export function sha256Of (hash: string | undefined): string | undefined {
   return hash !== undefined && /^sha256:[0-9a-f]{64}$/.test(hash) ? hash.slice(PREFIX.length) : undefined
 }
 
+/** The text of a recording piece by piece, as `JSON.stringify` with an indent of two would write it: it may be longer than a string can be. */
+export function * formatRecording ({ metadata, interactions, unfinished }: RecordingFile): Generator<string, undefined> {
+  yield `{\n  "metadata": ${indented(metadata, 2)},\n  "interactions": [`
+  for (const [index, interaction] of interactions.entries()) yield `${index === 0 ? '' : ','}\n    ${indented(interaction, 4)}`
+  yield interactions.length === 0 ? ']' : '\n  ]'
+  yield unfinished === undefined ? '\n}\n' : `,\n  "unfinished": ${indented(unfinished, 2)}\n}\n`
+  return undefined
+}
+
+function indented (value: object, spaces: number): string {
+  return JSON.stringify(value, null, 2).replaceAll('\n', `\n${' '.repeat(spaces)}`)
+}
+
 /** @throws {ReplayError} naming what is wrong, and where. */
 export function parseRecording (text: string, source: string): RecordingFile {
   const file = parseJson(text, source)
