@@ -20,6 +20,7 @@ import { KiB, MiB } from '../lib/bytes/sizes.ts'
 import type { AzureFiles, AzureWriteStreamOptions } from '../streams/azure-files/index.ts'
 import { ACCOUNT_KEY, ACCOUNT_NAME, SHARE, azureEndpoint, azureSinkClient } from './azure-sink.ts'
 import { startSink } from './sink.ts'
+import { printTargets } from './harness/targets.ts'
 import { printTable } from './table.ts'
 
 type Run = (file: string, size: number, endpoint: string, check?: Check) => Promise<void>
@@ -44,7 +45,6 @@ const CONTENDERS: Contender[] = [
   { direction: 'upload', name: 'ours, default', run: ourUpload({}) },
   { direction: 'upload', name: 'ours, md5', run: ourUpload({ integrity: 'md5' }) },
   { direction: 'upload', name: 'ours, crc64', run: ourUpload({ integrity: 'crc64' }) },
-  { direction: 'upload', name: 'ours, none', run: ourUpload({ integrity: 'none' }) },
   { direction: 'download', name: 'bare undici', run: bareDownload },
   { direction: 'download', name: `${THEIRS} download`, run: theirDownload },
   { direction: 'download', name: `${THEIRS} downloadToBuffer`, run: theirDownloadToBuffer },
@@ -225,6 +225,11 @@ async function main (): Promise<void> {
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const contender of contenders) found.get(contender)?.push(await measure(contender, size, sink.endpoint))
   }
+  const ratio = (direction: Contender['direction'], ours: string, theirs: string): number | undefined => {
+    const [over, under] = [ours, theirs].map(name => found.get(CONTENDERS.find(contender => contender.direction === direction && contender.name === name) as Contender))
+    if (over === undefined || under === undefined) return undefined
+    return median(over.map(({ mibPerSecond }, round) => mibPerSecond / (under[round]?.mibPerSecond ?? NaN)))
+  }
   for (const direction of ['upload', 'download'] as const) {
     const rows = contenders.filter(contender => contender.direction === direction)
     const theirs = found.get(CONTENDERS.find(contender => contender.direction === direction && contender.name.startsWith(THEIRS)) as Contender) ?? []
@@ -241,6 +246,12 @@ async function main (): Promise<void> {
       { name: 'CPU', unit: 's/GiB', digits: 2 }, { name: 'base RSS', unit: 'MiB' }, { name: 'peak RSS', unit: 'MiB' }
     ], cells)
   }
+  printTargets([
+    { what: 'Upload to Azure Files against the SDK', reach: 1.5, found: ratio('upload', 'ours, default', `${THEIRS} uploadStream`) },
+    { what: 'Upload with crc64 against the SDK with its own', reach: 1.3, found: ratio('upload', 'ours, crc64', `${THEIRS} uploadStream, crc64`) },
+    { what: 'Download from Azure Files against one undici body', reach: 1, found: ratio('download', 'ours, default', 'bare undici') },
+    { what: 'Download from Azure Files against the SDK', reach: 1.2, found: ratio('download', 'ours, default', `${THEIRS} download`) }
+  ])
 }
 
 if (process.env['SLUICE_BENCH_AZURE'] === '1' && process.send !== undefined) {
