@@ -19,6 +19,7 @@ import { exchange } from './exchange.ts'
 import type { Timeouts } from './exchange.ts'
 import { silentLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
+import { wasNeverSent } from './network-failure.ts'
 import { observe } from './observe.ts'
 import { snakeCase } from './operation-names.ts'
 import { RateLimiter, rateLimit } from './rate-limit.ts'
@@ -189,7 +190,8 @@ function policyOf<Op extends Operation<unknown>> (service: Service<Op>, option: 
 
 /** The request may have got through. A 503 says that it was not served. */
 function isLost (error: unknown): boolean {
-  if (error instanceof NetworkError || error instanceof TimeoutError || error instanceof AbortError) return true
+  if (error instanceof NetworkError || error instanceof TimeoutError) return !wasNeverSent(error)
+  if (error instanceof AbortError) return true
   if (error instanceof ServerError) return error.status !== 503
   return error instanceof StorageError && error.code === 'MalformedAnswer'
 }

@@ -35,11 +35,10 @@ t.test('a refused connection is tried again', async t => {
   t.equal(clock.waits.length, 2)
 })
 
-t.test('an expired certificate is not', async t => {
-  const { r2, clock } = replayR2(t, 'ranged_download', [on('get_object', { connect: 'expired-certificate' })])
-  await r2.put('photos/a.raw', REPORT)
-  await t.rejects(read(r2), { name: 'NetworkError', serviceCode: 'CERT_HAS_EXPIRED', temporary: false, attempts: 1 })
-  t.same(clock.waits, [])
+t.test('an expired certificate is not, and nothing is looked up of what cannot have been sent', async t => {
+  const { r2, clock } = replayR2(t, 'small_object', [on('put_object', { connect: 'expired-certificate' })])
+  await t.rejects(put(r2), { name: 'NetworkError', serviceCode: 'CERT_HAS_EXPIRED', temporary: false, attempts: 1, remote: 'clean' })
+  t.same([clock.waits, r2.sent.requests], [[], 1])
 })
 
 t.test('a connection that is reset before the answer: the part is sent again', async t => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { AbortError, NetworkError, StorageError, TimeoutError } from '../../../lib/errors.ts'
-import { networkFailure } from '../../../lib/http/network-failure.ts'
+import { networkFailure, wasNeverSent } from '../../../lib/http/network-failure.ts'
 
 const failure = (code: string, message = 'x'): Error => Object.assign(new Error(message), { code })
 
@@ -24,5 +24,13 @@ t.test('networkFailure() finds words for an error without a message', t => {
 
 t.test('networkFailure() leaves errors that are typed already, and those of the program', t => {
   for (const error of [new NetworkError('a'), new TimeoutError('b'), new StorageError('c'), new AbortError(), failure('UND_ERR_INVALID_ARG')]) t.equal(networkFailure(error), error)
+  t.end()
+})
+
+t.test('wasNeverSent() is sure only where there was no connection yet', t => {
+  const sent = (code: string): boolean => !wasNeverSent(networkFailure(failure(code)) as StorageError)
+  t.same(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID', 'DEPTH_ZERO_SELF_SIGNED_CERT'].filter(sent), [])
+  t.same(['ECONNRESET', 'EPIPE', 'EHOSTUNREACH', 'ETIMEDOUT', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT', 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'].filter(code => !sent(code)), [])
+  t.ok(!wasNeverSent(new TimeoutError('No answer within 5 ms')))
   t.end()
 })
