@@ -189,6 +189,7 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
   }
 
   async #partWithRoom (incoming: number): Promise<PartBuffer> {
+    if (this.#filling !== undefined && this.#filling.room > 0) return this.#filling
     const memory = this.#memory ?? await this.#prepare()
     if (this.#filling?.room === 0) await this.#ship(this.#filling, false)
     this.#filling ??= await this.#nextBuffer(memory, incoming)
