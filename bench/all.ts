@@ -21,8 +21,8 @@ const HELP = `npm run bench -- [options]
   --only names   these benches, with commas between them; see --list
   --quick        small sizes and one round: whether they run, not how fast
   --size MiB     of each transfer, where a bench moves bytes
-  --rounds n     of each contender; default 5
-  --out folder   results.json, throughput.svg and memory.svg; default bench/results, with --quick or --size a temporary folder.
+  --rounds n     of each contender; default 4, or what a bench needs
+  --out folder   results.json, README.md, throughput.svg and memory.svg; default bench/results, with --quick or --size a temporary folder.
                  Benches that are not run now keep what the file says of them
   --list         names and questions
 `
@@ -47,7 +47,7 @@ async function main (): Promise<void> {
     if (result.exitCode !== 0) process.exitCode = 1
   }
   summarize(results, chosen)
-  console.log(`\nresults.json and the plots are in ${resolve(folder)}`)
+  console.log(`\nresults.json, README.md and the plots are in ${resolve(folder)}`)
 }
 
 function choose (): Bench[] {

@@ -39,6 +39,7 @@ await compare(import.meta.url, [{
   unit: { ...OBJECTS, name: 'keys/s' },
   amount: benchArguments().quick ? 20_000 : 100_000,
   warmUp: 10_000,
+  rounds: Math.min(3, benchArguments().rounds),
   against: ['bare undici', 'client-s3', 'opendal'],
   contenders: [
     { name: 'bare undici', note: 'pages as text', open: ({ endpoint }) => bareList(endpoint) },

@@ -47,7 +47,7 @@ const MANY: Comparison = {
   question: 'Uploads to R2 at once, CRC-32',
   amount: benchArguments().sizeOf(2 * GiB),
   warmUp: 320 * MiB,
-  rounds: benchArguments().quick ? 1 : 3,
+  rounds: Math.min(3, benchArguments().rounds),
   bytes: 'in',
   against: ['bare undici', 'ours, one', 'lib-storage, 20 at once'],
   contenders: [

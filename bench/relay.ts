@@ -35,8 +35,8 @@ export async function startRelay (options: RelayOptions): Promise<Relay> {
 }
 
 export function createRelay (options: RelayOptions): Server {
-  return createServer({ noDelay: true }, client => {
-    const server = connect({ host: '127.0.0.1', port: options.port, noDelay: true })
+  return createServer({ noDelay: true, allowHalfOpen: true }, client => {
+    const server = connect({ host: '127.0.0.1', port: options.port, noDelay: true, allowHalfOpen: true })
     new Direction(client, server, options, options.roundTripMs).start()
     new Direction(server, client, options, 0).start()
     client.on('error', () => server.destroy())

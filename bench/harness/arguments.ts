@@ -26,7 +26,7 @@ function parse (): BenchArguments {
   const { quick, size, rounds } = values
   return {
     quick,
-    rounds: rounds === undefined ? (quick ? 1 : 5) : Number(rounds),
+    rounds: rounds === undefined ? (quick ? 1 : 4) : Number(rounds),
     only: new RegExp(values.only),
     sizeOf: full => size === undefined ? (quick ? full / 16 : full) : Number(size) * MiB
   }

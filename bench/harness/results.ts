@@ -4,6 +4,7 @@ import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { GiB } from '../../lib/bytes/sizes.ts'
 import { peerVersions } from '../peers/install.ts'
+import { toMarkdown } from './markdown.ts'
 import { barPanels, linePlot } from './plot.ts'
 import type { Line, Panel } from './plot.ts'
 import type { Entry } from './record.ts'
@@ -41,10 +42,11 @@ async function ownVersions (): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(found))
 }
 
-/** `results.json`, `throughput.svg` and `memory.svg`, of all benches that were ever run into this folder. */
+/** `results.json`, the same as `README.md`, `throughput.svg` and `memory.svg`, of all benches that were ever run into this folder. */
 export async function writeResults (folder: string, results: Results): Promise<void> {
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'results.json'), `${JSON.stringify(results, null, 1)}\n`)
+  await writeFile(join(folder, 'README.md'), toMarkdown(results))
   const entries = Object.values(results.benches).flatMap(bench => bench.entries)
   const panels = entries.flatMap((entry): Panel[] => entry.kind === 'bars' && entry.bars.length > 0 ? [entry] : [])
   const lines = entries.flatMap((entry): Line[] => entry.kind === 'line' && entry.points.length > 0 ? [entry] : [])
