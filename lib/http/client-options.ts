@@ -27,7 +27,10 @@ export interface ClientOptions {
   logger?: Logger
   /** Default: the global tracer and meter of `@opentelemetry/api` when that is installed. */
   telemetry?: TelemetryOptions
-  /** Shared by any number of clients: all part buffers together stay within it. */
+  /**
+   * Shared by any number of clients: their part buffers and ranges read ahead stay within it together, but for the first buffer
+   * of each transfer. Default: `defaultBudget`, 256 MiB for the process.
+   */
   budget?: ByteBudget
   /** Default: the system's. */
   clock?: Clock

@@ -36,8 +36,9 @@ export interface WriteStreamOptions extends ObjectHeaders, Conditions {
  * parts that are sent while the next one fills. After 'finish', `result` says what was stored; 'progress' tells how
  * many bytes R2 has acknowledged. A failure, an abort or `destroy` removes the upload before 'close'.
  *
- * Peak memory: (`concurrency` + 1) × `partSize`, and a copy of each part that is being hashed (one less than there are
- * cores, at most three); an object smaller than a part takes about its own size.
+ * Peak memory: (`concurrency` + 1) × `partSize`, less where the budget has no room; an object smaller than a part takes about
+ * its own size. Parts are hashed where they are, in threads (one less than there are cores, at most three in the process) of
+ * about 10 MiB each.
  * Wire: https://developers.cloudflare.com/r2/objects/multipart-objects/ (equal parts, 5 MiB, 10,000).
  *
  * @throws {RangeError} at once for a part size, part number or object size that R2 would refuse at the end.
