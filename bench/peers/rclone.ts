@@ -24,7 +24,7 @@ async function installed (): Promise<void> {
 }
 
 function uploadOptions (partSize: number, atOnce: number): string[] {
-  return ['--s3-chunk-size', `${partSize}B`, '--s3-upload-concurrency', String(atOnce), '--s3-no-head', '--s3-disable-checksum', '--ignore-checksum', '--streaming-upload-cutoff', '0']
+  return ['--s3-chunk-size', `${partSize}B`, '--s3-upload-concurrency', String(atOnce), '--s3-disable-checksum', '--s3-upload-cutoff', '0', '--streaming-upload-cutoff', '0']
 }
 
 export async function rcloneUpload (endpoint: string, partSize: number, atOnce: number, source: (size: number) => Readable): Promise<Work> {
@@ -34,5 +34,5 @@ export async function rcloneUpload (endpoint: string, partSize: number, atOnce: 
 
 export async function rcloneUploadFile (endpoint: string, partSize: number, atOnce: number, fileOf: (size: number) => string): Promise<Work> {
   await installed()
-  return size => run([...uploadOptions(partSize, atOnce), '--no-check-dest', '--s3-upload-cutoff', '0', 'copyto', fileOf(size), 'bench:bench/object'], endpoint, async () => undefined)
+  return size => run([...uploadOptions(partSize, atOnce), '--s3-no-head', '--ignore-checksum', '--no-check-dest', 'copyto', fileOf(size), 'bench:bench/object'], endpoint, async () => undefined)
 }
