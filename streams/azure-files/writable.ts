@@ -53,7 +53,8 @@ export interface WriteStreamOptions extends FileHeaders {
  * A failure, an abort or `destroy` removes what was begun before 'close'.
  *
  * Peak memory: (`concurrency` + 1) × `rangeSize`; with integrity `crc64` one more range for each in flight; with `md5` as many
- * that are hashed ahead, and for ranges of 256 KiB or more 16 MiB, for all streams of the process, that the thread which hashes shares with us.
+ * that are hashed ahead. Whole ranges are hashed where they are; others of 256 KiB or more are copied for it, into at most
+ * 16 MiB for all streams of the process.
  * Wire: https://learn.microsoft.com/rest/api/storageservices/put-range (4 MiB, within the size of the file).
  *
  * @throws {RangeError} at once for a range size, concurrency or file size that the service would refuse.
@@ -73,6 +74,7 @@ export class AzureRangeWritable extends PartWritable<Written | undefined, AzureS
       budget,
       signal: options.signal
     })
+    connection.serve(this)
   }
 }
 
