@@ -1,4 +1,6 @@
 /** One client's way to its service: the layers of the request path around one exchange. */
+import type { Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { roomForListener } from '../abort.ts'
 import { systemClock } from '../clock.ts'
@@ -71,6 +73,7 @@ export class Connection<Op extends Operation<unknown>> {
   readonly #network: Dispatcher
   readonly #ownsDispatcher: boolean
   readonly #timeouts: Timeouts
+  readonly #streams = new Set<Writable>()
   #closed: Promise<void> | undefined
 
   /** @throws {ConfigurationError} naming the option that is wrong. */
@@ -97,7 +100,13 @@ export class Connection<Op extends Operation<unknown>> {
     }
   }
 
-  /** A second call waits for the first. */
+  /** Keeps the connection open until what the stream left on the service is removed, should it be destroyed. */
+  serve (stream: Writable): void {
+    this.#streams.add(stream)
+    stream.once('close', () => this.#streams.delete(stream))
+  }
+
+  /** Waits for the clean-up of streams that were destroyed, and for what is on its way. A second call waits for the first. */
   async close (): Promise<void> {
     this.#closed ??= this.#end()
     await this.#closed
@@ -105,6 +114,8 @@ export class Connection<Op extends Operation<unknown>> {
 
   /** The recording ends when nothing is on its way any more. */
   async #end (): Promise<void> {
+    await turn() // A signal that was aborted just now destroys its streams a tick later.
+    await Promise.all([...this.#streams].filter(stream => stream.destroyed).map(closeOf))
     if (this.#ownsDispatcher) await this.#network.close()
     await this.simulation.close()
   }
@@ -171,6 +182,10 @@ export class Connection<Op extends Operation<unknown>> {
       if (!isPassedOn) response.body.destroy()
     }
   }
+}
+
+function closeOf (stream: Writable): Promise<void> {
+  return new Promise(resolve => { stream.once('close', () => { resolve() }) })
 }
 
 /** What the service says of a failure. A page that is too large or breaks off says nothing: the status still does. */

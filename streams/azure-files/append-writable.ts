@@ -55,5 +55,6 @@ export class AzureAppendWritable extends PartWritable<Written | undefined, Azure
       budget,
       signal: options.signal
     })
+    connection.serve(this)
   }
 }

@@ -74,8 +74,8 @@ export class OneDriveConnection extends Connection<GraphOperation<unknown>> {
   }
 
   override async close (): Promise<void> {
-    await this.#identity.close()
     await super.close()
+    await this.#identity.close()
     await this.#closeDispatcher()
   }
 

@@ -74,6 +74,7 @@ export class OneDriveSessionWritable extends PartWritable<number, OneDriveStored
       signal: options.signal
     })
     this.#upload = upload
+    connection.serve(this)
   }
 
   /** The upload session under way: what `uploadSession.resume()` goes on with. Its URL is a secret. */

@@ -61,6 +61,7 @@ export class R2MultipartWritable extends PartWritable<PartReceipt, R2StoredObjec
       signal: options.signal
     })
     this.#upload = upload
+    connection.serve(this)
   }
 
   /** Of the multipart upload, once it has begun. */
