@@ -5,6 +5,7 @@ import { finished, pipeline } from 'node:stream/promises'
 import { onAbort } from '../abort.ts'
 import { defaultBudget } from '../bytes/byte-budget.ts'
 import type { PartBuffer } from '../bytes/part-buffer.ts'
+import { KiB } from '../bytes/sizes.ts'
 import { AbortError, StorageError } from '../errors.ts'
 import type { RemoteState } from '../errors.ts'
 import { dispose, toError } from './lifecycle.ts'
@@ -25,6 +26,8 @@ export type { Part, PartUpload, UploadInfo } from './part-upload.ts'
 export interface PartProgress { transferred: number, total: number | undefined, part: number }
 
 type Done = (error?: Error | null) => void
+
+const LOOK_AHEAD_BYTES = 64 * KiB
 
 type Phase<Receipt, Result> =
   | { name: 'collecting' }
@@ -178,13 +181,23 @@ export class PartWritable<Receipt, Result extends object> extends Writable {
 
   /** One call at a time; a write meanwhile waits. */
   async #fillFrom (limit: number, read: (room: Buffer) => Promise<number>): Promise<number> {
-    const filled = this.#partWithRoom(limit).then(part => part.fill(limit, read))
+    const filled = this.#takeFrom(limit, read)
     this.#filled = filled.catch(() => undefined) // Told to our caller; the writes that wait need not hear of it.
     const taken = await filled
     this.#filled = undefined
     this.#cancel.signal.throwIfAborted()
     this.#written += taken
     if (this.#exceedsSize(0)) throw sizeMismatch(this.#options, this.#size, this.#written)
+    return taken
+  }
+
+  async #takeFrom (limit: number, read: (room: Buffer) => Promise<number>): Promise<number> {
+    if (this.#filling?.room !== 0) return await (await this.#partWithRoom(limit)).fill(limit, read)
+    // A full part is the last one until one more byte is there: those that tell are read apart.
+    const ahead = Buffer.allocUnsafe(Math.min(limit, this.#partSize, LOOK_AHEAD_BYTES))
+    const taken = await read(ahead)
+    this.#cancel.signal.throwIfAborted()
+    if (taken > 0) (await this.#partWithRoom(taken)).append(ahead.subarray(0, taken))
     return taken
   }
 

@@ -77,6 +77,17 @@ t.test('an fs.ReadStream arrives whole in each cloud', async t => {
   t.ok((await stored(started)).every(bytes => bytes?.equals(BYTES)))
 })
 
+t.test('a file of whole parts arrives whole in each cloud', async t => {
+  const { r2, onedrive, azure, path } = await start(t)
+  await writeFile(path, BYTES.subarray(0, 10 * MiB))
+  const results = []
+  for (const target of [r2.createWriteStream('a'), onedrive.createWriteStream('/a', { fragmentSize: 5 * MiB }), azure.createWriteStream('a')]) {
+    await pipeline(createReadStream(path), target)
+    results.push([target.result?.size, target.bytesStored])
+  }
+  t.same(results, Array(3).fill([10 * MiB, 10 * MiB]))
+})
+
 t.test('a file that grows while it is stored is published nowhere', async t => {
   const started = await start(t)
   const { r2, onedrive, azure, path } = started

@@ -52,6 +52,13 @@ t.test('any span of a file comes through', async t => {
   t.pass()
 })
 
+t.test('the last part is known as such where the file ends with it', async t => {
+  const { upload, stream } = start()
+  await pipeline(createReadStream(await fileWith(t, BYTES.subarray(0, 2 * PART))), stream)
+  t.ok(upload.stored.equals(BYTES.subarray(0, 2 * PART)))
+  t.same(upload.calls, ['begin', `put 1 0+${PART}`, `put 2 ${PART}+${PART} last`, `complete ${2 * PART}`])
+})
+
 const WATCHERS: Record<string, (source: ReadStream, chunks: Buffer[]) => void> = {
   'a listener': (source, chunks) => { source.on('data', chunk => chunks.push(chunk as Buffer)) },
   'a second pipe': (source, chunks) => { source.pipe(new PassThrough()).on('data', (chunk: Buffer) => chunks.push(chunk)) }
