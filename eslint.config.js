@@ -13,7 +13,10 @@ export default [
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
-      'no-redeclare': 'off'
+      // The compiler refuses what is really declared twice; a class made by a function has its type beside it, under one name.
+      'no-redeclare': 'off',
+      '@typescript-eslint/no-redeclare': 'off',
+      '@typescript-eslint/no-use-before-define': ['error', { functions: false, classes: false, variables: false, typedefs: false }]
     }
   },
   { rules: { 'no-void': ['error', { allowAsStatement: true }] } },

@@ -23,7 +23,7 @@ import { oneDriveSinkClient } from './sink.ts'
 
 const FRAGMENT = 10 * MiB
 const CHUNK = 64 * KiB
-const WARM_UP = 40 * MiB
+const WARM_UP = 160 * MiB
 
 type Source = (size: number) => Readable
 
@@ -46,7 +46,7 @@ function ours (name: string, source: (place: Place) => Source): Contender {
 
 const UPLOAD: Comparison = {
   question: 'Upload to OneDrive, fragments of 10 MiB, chunks of 64 KiB',
-  amount: benchArguments().sizeOf(GiB / 2),
+  amount: benchArguments().sizeOf(GiB),
   warmUp: WARM_UP,
   bytes: 'in',
   plot: 'onedrive-upload',

@@ -47,8 +47,8 @@ const byStream = (client: R2): Put => key => new Promise((resolve, reject) => {
 await compare(import.meta.url, [{
   question: `PUT of 4 KiB to R2, ${AT_ONCE} at once`,
   unit: OBJECTS,
-  amount: benchArguments().quick ? 1000 : 4000,
-  warmUp: benchArguments().quick ? 500 : 2000,
+  amount: benchArguments().quick ? 1000 : 20_000,
+  warmUp: benchArguments().quick ? 500 : 5000,
   plot: 'small-objects',
   against: ['bare undici', 'client-s3', 'opendal'],
   contenders: [

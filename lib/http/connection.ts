@@ -74,6 +74,7 @@ export class Connection<Op extends Operation<unknown>> {
   readonly #ownsDispatcher: boolean
   readonly #timeouts: Timeouts
   readonly #streams = new Set<Writable>()
+  readonly #recordedNames = new Map<string, string>()
   #closed: Promise<void> | undefined
 
   /** @throws {ConfigurationError} naming the option that is wrong. */
@@ -166,9 +167,12 @@ export class Connection<Op extends Operation<unknown>> {
     return await exchange(this.simulation.dispatcher, request, timeouts, signal, this.#subjectOf(operation))
   }
 
-  #subjectOf ({ description, action }: Op): DispatchSubject | undefined {
+  #subjectOf ({ description: { name }, action }: Op): DispatchSubject | undefined {
     const { recording } = this.#service
-    return recording && { service: recording.profile.service, operation: recording.profile.operations?.[description.name] ?? snakeCase(description.name), action }
+    if (recording === undefined) return undefined
+    const operation = this.#recordedNames.get(name) ?? recording.profile.operations?.[name] ?? snakeCase(name)
+    this.#recordedNames.set(name, operation)
+    return { service: recording.profile.service, operation, action }
   }
 
   async #read<T> ({ operation }: Call<T>, response: HttpResponse): Promise<T> {

@@ -18,9 +18,10 @@ interface SimulatedOptions extends Dispatcher.DispatchOptions {
   [ANSWER_LOST]?: true
 }
 
-/** The options with their subject; spreading them keeps it. */
+/** The options themselves, with their subject, which spreading them keeps. */
 export function withSubject<T extends Dispatcher.DispatchOptions> (options: T, subject: DispatchSubject | undefined): T {
-  return subject === undefined ? options : { ...options, [SUBJECT]: subject }
+  if (subject !== undefined) (options as SimulatedOptions)[SUBJECT] = subject
+  return options
 }
 
 /** Nothing for requests that are not ours, nor for those that get tokens. */

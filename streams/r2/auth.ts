@@ -101,9 +101,13 @@ export function deriveSigningKey (secretAccessKey: string, day: string, region: 
   )
 }
 
+let latest = { second: NaN, timestamp: '' }
+
 /** `20250102T030405Z`, the basic ISO form. */
 export function signingTimestamp (time: number): string {
-  return new Date(time).toISOString().replace(/[-:]|\.\d{3}/g, '')
+  const second = Math.floor(time / 1000)
+  if (second !== latest.second) latest = { second, timestamp: new Date(time).toISOString().replace(/[-:]|\.\d{3}/g, '') }
+  return latest.timestamp
 }
 
 /** Signs requests; keeps the derived key until the UTC day or the secret changes. */

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Emulator, EmulatorOptions } from '../../../../emulator/index.ts'
 import { startEmulator } from '../../../../emulator/index.ts'
+import { systemClock, watch } from '../../../../lib/clock.ts'
 import type { Clock } from '../../../../lib/clock.ts'
 import { AbortError } from '../../../../lib/errors.ts'
 import { R2 } from '../../../../streams/r2/index.ts'
@@ -24,6 +25,7 @@ export class QuickClock implements Clock {
 
   now = (): number => Date.now() + this.#ahead
   random = (): number => 0.5
+  watch = (ms: number, signal?: AbortSignal): Promise<void> => watch(systemClock, ms, signal)
 
   sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
     this.sleeps.push(ms)
