@@ -1,6 +1,6 @@
 /** What benches found, kept as one file of JSON and as plots. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { arch, cpus, platform, release, totalmem } from 'node:os'
+import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { GiB } from '../../lib/bytes/sizes.ts'
 import { peerVersions } from '../peers/install.ts'
@@ -30,7 +30,7 @@ const OWN = ['undici', '@aws-sdk/client-s3', '@aws-sdk/lib-storage', '@azure/sto
 export async function startResults (folder: string): Promise<Results> {
   const before = await readFile(join(folder, 'results.json'), 'utf8').then(text => JSON.parse(text) as Results, () => undefined)
   const [cpu, ...others] = cpus()
-  const machine = `${cpu?.model.trim() ?? 'unknown CPU'} × ${others.length + 1}, ${Math.round(totalmem() / GiB)} GiB, ${platform()} ${release()} ${arch()}`
+  const machine = `${cpu?.model.trim() ?? 'unknown CPU'} × ${others.length + 1}, ${Math.round(totalmem() / GiB)} GiB, ${platform()} ${arch()}`
   return { machine, node: process.version, versions: { ...peerVersions(), ...await ownVersions() }, benches: before?.benches ?? {} }
 }
 
