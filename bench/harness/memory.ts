@@ -19,6 +19,8 @@ export interface Scenario {
   held: number | undefined
   /** What the process may take beside them: code, the heap, garbage. Default 48 MiB. */
   beside?: number
+  /** The first size that fills all buffers: from it on the peak must not rise. Default 256 MiB. */
+  filled?: number
   /** In a fresh process. What it does before it returns is no part of the transfer. */
   open (endpoint: string): Promise<Move> | Move
   /** Only this one. */
@@ -108,10 +110,14 @@ function allowance ({ held = Infinity, beside = BESIDE }: Scenario): number {
   return held + beside
 }
 
+function filledBy ({ filled = FILLED }: Scenario): number {
+  return filled
+}
+
 /** The slope stands in the row of the largest size. */
 function rowOf (scenario: Scenario, size: number, run: Run<unknown>, all: Found): Cell[] {
   const allowed = allowance(scenario)
-  const filled = all.filter(([each]) => each >= FILLED)
+  const filled = all.filter(([each]) => each >= filledBy(scenario))
   return [
     scenario.name, formatSize(size), run.base / MiB, above(run) / MiB, allowed === Infinity ? undefined : allowed / MiB, run.external / MiB, run.heap / MiB,
     filled.length < 2 ? undefined : slope(filled.map(([each, { peak, base }]) => [each / GiB, (peak - base) / MiB])), size / MiB / (run.ms / 1000)
@@ -122,8 +128,8 @@ function verdict (scenario: Scenario, found: Found): string[] {
   if (scenario.held === undefined) return []
   const faults = found.filter(([, run]) => above(run) > allowance(scenario))
     .map(([size, run]) => `${scenario.name}, ${formatSize(size)}: ${formatSize(above(run))} above idle pass ${formatSize(allowance(scenario))}`)
-  const filled = found.filter(([size]) => size >= FILLED).map(([, run]) => above(run))
+  const filled = found.filter(([size]) => size >= filledBy(scenario)).map(([, run]) => above(run))
   const rise = (filled.at(-1) ?? 0) - (filled[0] ?? 0)
-  if (rise > RISE) faults.push(`${scenario.name}: the peak rises by ${formatSize(rise)} from ${formatSize(FILLED)} on`)
+  if (rise > RISE) faults.push(`${scenario.name}: the peak rises by ${formatSize(rise)} from ${formatSize(filledBy(scenario))} on`)
   return faults
 }
