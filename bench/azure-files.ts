@@ -9,7 +9,8 @@
 import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -20,6 +21,7 @@ import { KiB, MiB } from '../lib/bytes/sizes.ts'
 import type { AzureFiles, AzureWriteStreamOptions } from '../streams/azure-files/index.ts'
 import { ACCOUNT_KEY, ACCOUNT_NAME, SHARE, azureEndpoint, azureSinkClient } from './azure-sink.ts'
 import { startSink } from './sink.ts'
+import { sinkOf, sourceOf } from './harness/source.ts'
 import { printTargets } from './harness/targets.ts'
 import { printTable } from './table.ts'
 
@@ -54,12 +56,12 @@ const CONTENDERS: Contender[] = [
 
 function ourUpload (options: AzureWriteStreamOptions): Run {
   return (file, size, endpoint, check) => withOurs(endpoint, client =>
-    pipeline(sourceOf(size, check), client.createWriteStream(file, { rangeSize: RANGE, concurrency: AT_ONCE, ...options })))
+    pipeline(sourceFor(size, check), client.createWriteStream(file, { rangeSize: RANGE, concurrency: AT_ONCE, ...options })))
 }
 
 function ourDownload (options: { integrity?: 'md5' }): Run {
   return (file, size, endpoint, check) => withOurs(endpoint, client =>
-    pipeline(client.createReadStream(file, { rangeSize: RANGE, concurrency: AT_ONCE, ...options }), sinkOf(size, check)))
+    pipeline(client.createReadStream(file, { rangeSize: RANGE, concurrency: AT_ONCE, ...options }), sinkFor(size, check)))
 }
 
 async function withOurs (endpoint: string, run: (client: AzureFiles) => Promise<void>): Promise<void> {
@@ -70,13 +72,13 @@ async function withOurs (endpoint: string, run: (client: AzureFiles) => Promise<
 function theirUpload (contentChecksumAlgorithm?: StorageChecksumAlgorithm): Run {
   // The SDK has three quarters of its buffers in flight: 5 make 4.
   return (file, size, endpoint, check) =>
-    theirFile(endpoint, file).uploadStream(sourceOf(size, check), size, RANGE, AT_ONCE + 1, contentChecksumAlgorithm === undefined ? {} : { contentChecksumAlgorithm })
+    theirFile(endpoint, file).uploadStream(sourceFor(size, check), size, RANGE, AT_ONCE + 1, contentChecksumAlgorithm === undefined ? {} : { contentChecksumAlgorithm })
 }
 
 async function theirDownload (file: string, size: number, endpoint: string, check?: Check): Promise<void> {
   const { readableStreamBody } = await theirFile(endpoint, file).download(0, size)
   if (readableStreamBody === undefined) throw new Error('The SDK gave no body')
-  await pipeline(readableStreamBody, sinkOf(size, check))
+  await pipeline(readableStreamBody, sinkFor(size, check))
 }
 
 async function theirDownloadToBuffer (file: string, size: number, endpoint: string, check?: Check): Promise<void> {
@@ -113,35 +115,19 @@ async function bareUpload (file: string, size: number, endpoint: string, check?:
 async function bareDownload (file: string, size: number, endpoint: string, check?: Check): Promise<void> {
   const agent = new Agent({ connections: 1 })
   const { body } = await agent.request({ origin: endpoint, path: `/${ACCOUNT_NAME}/${SHARE}/${file}`, method: 'GET', headers: { 'x-ms-version': 'bare' } })
-  await pipeline(body, sinkOf(size, check))
+  await pipeline(body, sinkFor(size, check))
   await agent.close()
 }
 
-/** `size` bytes in chunks, as a file or a socket would give them. */
-function sourceOf (size: number, check?: Check): Readable {
-  if (check !== undefined) return Readable.from(check.source(), { objectMode: false, highWaterMark: CHUNK })
-  const chunk = Buffer.alloc(CHUNK, 'x')
-  let left = size
-  return new Readable({
-    highWaterMark: CHUNK,
-    read () {
-      this.push(left <= 0 ? null : chunk.subarray(0, Math.min(CHUNK, left)))
-      left -= CHUNK
-    }
-  })
+/** In chunks as a file or a socket would give them. */
+function sourceFor (size: number, check?: Check): Readable {
+  return check === undefined ? sourceOf(size, CHUNK) : Readable.from(check.source(), { objectMode: false, highWaterMark: CHUNK })
 }
 
-function sinkOf (size: number, check?: Check): Writable {
-  let received = 0
-  return new Writable({
-    write (chunk: Buffer, _encoding, done) {
-      received += chunk.length
-      check?.sink(chunk)
-      done()
-    },
-    final (done) {
-      done(received === size ? null : new Error(`Received ${received} of ${size} bytes`))
-    }
+function sinkFor (size: number, check?: Check): Writable {
+  return sinkOf(size, (done, chunk) => {
+    check?.sink(chunk)
+    done()
   })
 }
 

@@ -15,13 +15,13 @@ export function sourceOf (size: number, chunk: number): Readable {
   })
 }
 
-/** Counts, and fails at the end unless `size` bytes have come. `wait` is called for each chunk, with what lets the next one come. */
-export function sinkOf (size: number, wait: (done: () => void) => void = done => done()): Writable {
+/** Counts, and fails at the end unless `size` bytes have come. `take` is called for each chunk, with what lets the next one come. */
+export function sinkOf (size: number, take: (done: () => void, chunk: Buffer) => void = done => done()): Writable {
   let received = 0
   return new Writable({
     write (chunk: Buffer, _encoding, done) {
       received += chunk.length
-      wait(done)
+      take(done, chunk)
     },
     final (done) {
       done(received === size ? null : new Error(`Received ${received} of ${size} bytes`))
