@@ -1,7 +1,7 @@
 /**
  * Is memory constant? Peak RSS of a process that moves 64 MiB to 4 GiB of unknown length, by the defaults of the package,
  * for a fast and a slow server, in large and in tiny writes, alone and 20 at once. Fails when a peak passes idle + bytes held
- * + 48 MiB (+ 64 MiB for downloads), or rises by more than 32 MiB once all buffers are in use. The short form is part of CI.
+ * + 48 MiB (+ 96 MiB for downloads), or rises by more than 32 MiB once all buffers are in use. The short form is part of CI.
  *
  *   node dist/bench/memory.js [--quick] [--huge]     --huge: 16 GiB too, and half an hour
  */
@@ -31,8 +31,13 @@ const DOWNLOAD_HELD = CONCURRENCY * 8 * MiB
 const AZURE_HELD = (CONCURRENCY + 1) * 4 * MiB + 32 * MiB
 /** Of the process, unless it is set. */
 const BUDGET = 256 * MiB
-/** Chunks that wait for their turn are old when they die, and V8 lets so much of old buffers gather before it collects them. */
-const UNCOLLECTED = 64 * MiB
+/**
+ * What a socket delivers goes to the consumer, so only the collector can free it. V8 lets two semi-spaces (32 MiB) of young buffers
+ * gather before it collects them, and 64 MiB of old ones, which chunks become that wait for their turn.
+ */
+const UNCOLLECTED = (32 + 64) * MiB
+/** So many bytes must pass before that much has gathered. */
+const GATHERED = GiB
 const AT_ONCE = 20
 const SLOW: SinkOptions = { latencyMs: 50, bytesPerSecond: 64 * MiB }
 const CHUNK = 64 * KiB
@@ -61,6 +66,7 @@ function download (name: string, more: Partial<Scenario> = {}, wait?: (done: () 
     name,
     held: DOWNLOAD_HELD,
     beside: UNCOLLECTED,
+    filled: GATHERED,
     open: async endpoint => {
       const client = await warmClient(endpoint)
       return size => pipeline(client.createReadStream(`zeros-${size}`), sinkOf(size, wait))
@@ -83,7 +89,8 @@ const manyUploads: Scenario = {
 const cloudToCloud: Scenario = {
   name: 'R2 to Azure Files',
   held: DOWNLOAD_HELD + AZURE_HELD,
-  beside: 80 * MiB, // Two engines, each with garbage of its own.
+  beside: UNCOLLECTED,
+  filled: GATHERED,
   open: async endpoint => {
     const client = await warmClient(endpoint)
     const azure = azureSinkClient(endpoint)
@@ -117,7 +124,7 @@ const SCENARIOS: Scenario[] = [
   manyUploads,
   download('download'),
   download('download, slow server', { sink: SLOW }),
-  download('download, slow consumer', { beside: 80 * MiB }, done => { setImmediate(() => setImmediate(done)) }),
+  download('download, slow consumer', {}, done => { setImmediate(() => setImmediate(done)) }),
   cloudToCloud
 ]
 
@@ -130,8 +137,8 @@ const PEERS: Scenario[] = [
 ]
 
 const quick = process.argv.includes('--quick')
-if (!quick) await installPeers()
 await checkMemory(import.meta.url, {
+  prepare: quick ? undefined : installPeers,
   question: 'Peak memory of transfers of unknown length, one process each',
   scenarios: quick ? SCENARIOS : [...SCENARIOS, ...PEERS],
   sizes: quick ? [64 * MiB, 256 * MiB, 512 * MiB] : [64 * MiB, 256 * MiB, GiB, 4 * GiB, ...(process.argv.includes('--huge') ? [16 * GiB] : [])]

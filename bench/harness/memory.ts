@@ -31,6 +31,8 @@ export interface Scenario {
 
 export interface MemoryCheck {
   question: string
+  /** Before the first run, and not in the processes of the runs. */
+  prepare?: (() => Promise<void>) | undefined
   scenarios: Scenario[]
   sizes: number[]
 }
@@ -41,8 +43,9 @@ const RISE = 32 * MiB
 const FILLED = 256 * MiB
 
 /** The whole of a bench file. The process fails when a peak passes what is allowed, or rises with the size. */
-export async function checkMemory (module: string, { question, scenarios, sizes }: MemoryCheck): Promise<void> {
+export async function checkMemory (module: string, { question, prepare, scenarios, sizes }: MemoryCheck): Promise<void> {
   if (await moveHere(scenarios)) return
+  await prepare?.()
   const rows: Cell[][] = []
   const faults: string[] = []
   for (const scenario of scenarios) {
